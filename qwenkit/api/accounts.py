@@ -1,0 +1,161 @@
+"""Accounts: what calls use and cost, and the budget that may refuse one before it is sent.
+
+Every call is opened before its request and booked once when it ends, however it ends. Costs are estimates in list
+prices. With a budget a call's likely cost is reserved while it runs, so that fifty calls at once cannot all slip
+through under the last yuan.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from typing import Any
+
+from qwenkit import catalogue
+from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError, QwenError
+from qwenkit.types.ledger import Ledger
+from qwenkit.types.reply import Receipt
+from qwenkit.types.usage import Cost, Usage
+
+_WARN_AT = 0.8
+_GUESSED_ANSWER = 500  # tokens a call is assumed to produce before a model has answered once
+
+
+class Accounts:
+    """The ledger of one client, its prices and its budget."""
+
+    def __init__(self, *, region: str, budget: Any = None, sandbox: bool = False) -> None:
+        self.region = region or "beijing"
+        self.sandbox = sandbox
+        self.ledger = Ledger(budget=_money(budget, self.region))
+        self.clock = time.perf_counter
+        self._reserved = 0.0
+        self._warned = False
+        self._lock = threading.Lock()
+
+    def open(self, family: str, model: str, messages: list[dict[str, Any]], most: int | None = None) -> OpenCall:
+        """Begin a call; `BudgetExceeded` when it would pass the budget."""
+        estimate = 0.0
+        if self.ledger.budget is not None:
+            estimate = self._estimate(model, messages, most)
+            self._reserve(self.ledger.budget, estimate, model)
+        return OpenCall(self, family, model, estimate)
+
+    def release(self, estimate: float) -> None:
+        with self._lock:
+            self._reserved -= estimate
+
+    def cost(self, model: str, usage: Usage) -> Cost | None:
+        """The estimated cost of a usage; None for a model without a known price."""
+        price = catalogue.price(
+            model,
+            prompt=usage.prompt,
+            completion=usage.completion,
+            cached=usage.cached,
+            cache_created=usage.cache_created,
+            thinking=usage.reasoning > 0,
+            region=self.region,
+        )
+        return Cost(*price) if price else None
+
+    def _estimate(self, model: str, messages: list[dict[str, Any]], most: int | None) -> float:
+        """A call's likely cost: its prompt counted, its answer at `max_tokens` or as long as this model's so far."""
+        answer = most or self.ledger.usual_answer(model) or _GUESSED_ANSWER
+        prompt = catalogue.tokens.count_messages(messages)
+        cost = self.cost(model, Usage(prompt_tokens=prompt, completion_tokens=answer))
+        return cost.amount if cost else 0.0
+
+    def _reserve(self, budget: Cost, estimate: float, model: str) -> None:
+        with self._lock:
+            spent = self.ledger.cost.get(budget.currency, 0.0) + self._reserved
+            if spent + estimate > budget.amount:
+                raise BudgetExceeded(
+                    f"this call to {model} would cost about {Cost(estimate, budget.currency)} and "
+                    f"{Cost(spent, budget.currency)} of {budget} is spent; nothing was sent",
+                    hint="raise budget=…, use a cheaper model, or lower max_tokens",
+                )
+            self._reserved += estimate
+            near = spent + estimate >= _WARN_AT * budget.amount and not self._warned
+            self._warned = self._warned or near
+        if near:
+            warnings.warn(f"{_WARN_AT:.0%} of the budget of {budget} is spent", BudgetWarning, stacklevel=7)
+
+
+class OpenCall:
+    """One call in the making: started, perhaps given its first token, then booked in the ledger once."""
+
+    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_model", "_started")
+
+    def __init__(self, accounts: Accounts, family: str, model: str, estimate: float) -> None:
+        self._accounts = accounts
+        self._family = family
+        self._model = model
+        self._estimate = estimate
+        self._started = accounts.clock()
+        self._first: float | None = None
+        self._booked = False
+
+    def first_token(self) -> None:
+        if self._first is None:
+            self._first = self._accounts.clock() - self._started
+
+    def finished(self, usage: Usage | None, *, model: str, request_id: str, tries: int, streamed: bool) -> Receipt:
+        """Write the call into the ledger and say what it cost."""
+        latency = self._accounts.clock() - self._started
+        cost = self._accounts.cost(self._model, usage) if usage else None
+        self._book(usage or Usage(), cost, latency, request_id, ok=True)
+        return Receipt(
+            model=model or self._model,
+            request_id=request_id,
+            latency=latency,
+            first_token=self._first,
+            tries=tries,
+            cost=cost,
+            streamed=streamed,
+            sandbox=self._accounts.sandbox,
+        )
+
+    def failed(self, error: BaseException | None, usage: Usage | None = None) -> None:
+        """Write a failed or abandoned call into the ledger, with what was billed before it ended."""
+        request_id = error.request_id if isinstance(error, QwenError) else ""
+        cost = self._accounts.cost(self._model, usage) if usage else None
+        self._book(usage or Usage(), cost, self._accounts.clock() - self._started, request_id, ok=False)
+
+    def _book(self, usage: Usage, cost: Cost | None, latency: float, request_id: str, *, ok: bool) -> None:
+        if self._booked:
+            return
+        self._booked = True
+        if self._estimate:
+            self._accounts.release(self._estimate)
+        self._accounts.ledger.add(
+            family=self._family,
+            model=self._model,
+            prompt=usage.prompt,
+            completion=usage.completion,
+            reasoning=usage.reasoning,
+            cached=usage.cached,
+            audio=usage.audio,
+            image=usage.image,
+            cost=cost,
+            latency=latency,
+            first_token=self._first,
+            request_id=request_id,
+            ok=ok,
+        )
+
+
+def _money(budget: Any, region: str) -> Cost | None:
+    """A budget as a `Cost`; a bare number is in the region's currency."""
+    if budget is None or isinstance(budget, Cost):
+        return budget
+    text = str(budget).strip()
+    signs = {"¥": "CNY", "$": "USD", "￥": "CNY"}
+    currency = signs.get(text[:1])
+    if currency is None:
+        place = catalogue.region(region or "beijing")
+        currency = place.currency if place else "CNY"
+    try:
+        return Cost(float(text.lstrip("¥$￥")), currency)
+    except ValueError:
+        raise ConfigError(f"budget {budget!r} is not an amount", hint='write budget=5 or budget="¥5"') from None

@@ -1,0 +1,95 @@
+"""Chat: `qwen.chat("…")` gives a `Reply`, `qwen.chat.stream("…")` one that grows.
+
+Wiring only: the body is made and the answer read in `qwenkit.protocol`, the sending is the driver's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from qwenkit import catalogue
+from qwenkit.api.accounts import OpenCall
+from qwenkit.api.core import Core
+from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.stream import AsyncChatStream, ChatStream, Plan
+from qwenkit.protocol import chat as protocol
+from qwenkit.protocol.chat_stream import ChatFold
+from qwenkit.protocol.flow import Answer, Flow, Request
+from qwenkit.types.message import Messages
+from qwenkit.types.options import ChatOptions
+from qwenkit.types.reply import Reply
+
+_PATH = "/chat/completions"
+
+
+class ChatCalls:
+    """The calls of the chat noun, written once for both flavours."""
+
+    _core: Core
+
+    @call
+    def __call__(
+        self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[ChatOptions]
+    ) -> Flow[Reply]:
+        """Ask once and get the whole answer.
+
+        `prompt` is a string, a list of messages (dicts as on the wire, or `qk.Message`), or one message. Friendly
+        options: `system` puts a system message first, `thinking` is True, False, a token budget or an effort word,
+        `extra` adds wire fields qwenkit does not know, `timeout` is in seconds. All others are spelled as on the wire.
+        """
+        body = protocol.body(prompt, options, model=model or self._core.model, system=system)
+        request = self._core.request("POST", "compatible", _PATH, body, timeout=options.get("timeout"))
+        return (yield from _complete(self._core, request, open_call(self._core, body)))
+
+
+def _complete(core: Core, request: Request, opened: OpenCall) -> Flow[Reply]:
+    try:
+        answer: Answer = yield from core.send(request)
+        request_id = answer.headers.get("x-request-id", "")
+        reply = protocol.read(answer.body, request=request.name, request_id=request_id)
+    except BaseException as error:
+        opened.failed(error)
+        raise
+    reply.receipt = opened.finished(
+        reply.usage, model=reply.model, request_id=request_id, tries=answer.tries, streamed=False
+    )
+    return reply
+
+
+def open_call(core: Core, body: dict[str, Any]) -> OpenCall:
+    """Account for a chat call; its longest answer is what the body allows, for each of `n`."""
+    most = body.get("max_tokens") or body.get("max_completion_tokens")
+    return core.accounts.open("chat", body["model"], body["messages"], most * body.get("n", 1) if most else None)
+
+
+def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOptions) -> Plan:
+    """Everything a chat stream needs before it is opened; nothing is sent yet."""
+    body = protocol.body(prompt, options, model=model or core.model, system=system, stream=True)
+    request = core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
+    facts = catalogue.model(body["model"])
+    fold = ChatFold(cumulative=bool(getattr(facts, "cumulative_stream", False)), request=request.name)
+    return Plan(request, fold, body)
+
+
+class Chat(ChatCalls, SyncNoun):
+    """`qwen.chat(...)` and `qwen.chat.stream(...)`."""
+
+    def stream(
+        self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[ChatOptions]
+    ) -> ChatStream:
+        """Ask, and iterate the answer piece by piece. Nothing is sent until it is entered or iterated.
+
+        `with qwen.chat.stream("…") as stream:` closes the connection whatever happens; `stream.reply` is the answer so
+        far. Options are those of `qwen.chat`.
+        """
+        return ChatStream(self._core, plan(self._core, prompt, system, model, options))
+
+
+class AsyncChat(ChatCalls, AsyncNoun):
+    """`await aqwen.chat(...)` and `async with aqwen.chat.stream(...)`."""
+
+    def stream(
+        self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[ChatOptions]
+    ) -> AsyncChatStream:
+        """Ask, and iterate the answer piece by piece: `async with aqwen.chat.stream("…") as stream:`."""
+        return AsyncChatStream(self._core, plan(self._core, prompt, system, model, options))

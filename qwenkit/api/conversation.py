@@ -1,0 +1,208 @@
+"""A conversation: chat that remembers.
+
+`talk = qwen.conversation(system="You are a tutor.")`, then `talk("…")` or `talk.stream("…")`. The history is plain
+messages; a turn is added only when its answer is complete, so a failed call loses nothing and can simply be repeated.
+
+The model reads the whole history each time, and its window is finite. Before a turn is sent its tokens are counted
+(the service's own count of the last turn, plus an estimate of what is new). When it would not fit, the policy decides:
+`when_full="trim"` forgets the oldest turns and keeps the system message, `"refuse"` raises and sends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar, Unpack
+
+from qwenkit import catalogue
+from qwenkit.api.chat import AsyncChat, Chat
+from qwenkit.api.core import Core
+from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.stream import AsyncChatStream, ChatStream
+from qwenkit.errors import ConfigError
+from qwenkit.protocol import chat as protocol
+from qwenkit.protocol.flow import Flow
+from qwenkit.types._shown import Shown
+from qwenkit.types.message import Message, Messages
+from qwenkit.types.options import ChatOptions
+from qwenkit.types.reply import Reply
+
+C = TypeVar("C", bound="ConversationCalls")
+
+_ANSWER_ROOM = 1024  # tokens kept free for the answer when max_tokens does not say
+_POLICIES = ("trim", "refuse")
+
+
+class ConversationCalls(Shown):
+    """History, window and files: what both flavours share."""
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        system: str = "",
+        model: str = "",
+        when_full: str = "trim",
+        context_limit: int | None = None,
+        **options: Unpack[ChatOptions],
+    ) -> None:
+        if when_full not in _POLICIES:
+            raise ConfigError(f"when_full cannot be {when_full!r}", hint="use 'trim' or 'refuse'")
+        protocol.refuse_unknown(options)
+        self._core = core
+        self.model = model or core.model
+        self.options = options
+        self.policy = when_full
+        self.messages: list[Message] = [Message.system(system)] if system else []
+        self.forgotten = 0
+        self._limit = context_limit
+        self._counted = (0, 0)  # how many messages the service has counted, and their tokens
+
+    @property
+    def context_limit(self) -> int | None:
+        """Tokens the model can read; None when the catalogue does not know the model."""
+        if self._limit is not None:
+            return self._limit
+        facts = catalogue.model(self.model)
+        return (facts.max_input or facts.context) if facts else None
+
+    @property
+    def context_used(self) -> int:
+        """Tokens the history takes: the service's count where there is one, an estimate for the rest."""
+        return self._tokens(self.messages)
+
+    @call
+    def __call__(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> Flow[Reply]:
+        """Say something, get the answer; both become part of the history."""
+        asked = self._asked(prompt)
+        history = self._fitting(asked, options)
+        reply = yield from Chat.__call__.flow(Chat(self._core), history, model=self.model, **self._merged(options))
+        self._remember(asked, reply)
+        return reply
+
+    def fork(self: C) -> C:
+        """A copy that goes its own way from here."""
+        twin = type(self)(
+            self._core, model=self.model, when_full=self.policy, context_limit=self._limit, **self.options
+        )
+        twin.messages = list(self.messages)
+        twin.forgotten = self.forgotten
+        twin._counted = self._counted
+        return twin
+
+    def undo(self) -> None:
+        """Take back the last turn: your words and all that followed them."""
+        while self.messages and self.messages[-1].role != "system":
+            if self.messages.pop().role == "user":
+                break
+        self._counted = (0, 0)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the conversation as JSON. Keys are never part of it."""
+        facts = {
+            "qwenkit": "conversation/1",
+            "model": self.model,
+            "when_full": self.policy,
+            "options": self.options,
+            "messages": [message.to_wire() for message in self.messages],
+        }
+        target = Path(path)
+        target.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        return target
+
+    def restore(self: C, path: str | Path) -> C:
+        """Take over model, options and history from a saved file."""
+        try:
+            facts = json.loads(Path(path).read_text(encoding="utf-8"))
+            messages = [_from_wire(message) for message in facts["messages"]]
+        except (OSError, ValueError, KeyError, TypeError) as bad:
+            raise ConfigError(
+                f"{Path(path).name} is not a saved conversation ({bad})", hint="use talk.save(path)"
+            ) from bad
+        self.model, self.policy = facts.get("model", self.model), facts.get("when_full", self.policy)
+        self.options, self.messages = facts.get("options", {}), messages
+        self._counted = (0, 0)
+        return self
+
+    def _asked(self, prompt: str | Message) -> Message:
+        return prompt if isinstance(prompt, Message) else Message.user(prompt)
+
+    def _merged(self, options: ChatOptions) -> Any:
+        return {**self.options, **options}
+
+    def _fitting(self, asked: Message, options: ChatOptions) -> Messages:
+        """The history with the new message, made to fit the window by the policy."""
+        limit = self.context_limit
+        room = options.get("max_tokens") or self.options.get("max_tokens") or _ANSWER_ROOM
+        while limit is not None and self._tokens([*self.messages, asked]) + room > limit:
+            if self.policy == "refuse" or not self._forget():
+                needed = self._tokens([*self.messages, asked]) + room
+                raise ConfigError(
+                    f"this turn needs {needed:,} tokens and {self.model} reads {limit:,}; nothing was sent",
+                    hint="shorten it, start a new conversation, or use when_full='trim'",
+                )
+        return [*self.messages, asked]
+
+    def _forget(self) -> bool:
+        """Drop the oldest turn: a user message and everything up to the next one."""
+        start = next((at for at, message in enumerate(self.messages) if message.role != "system"), None)
+        if start is None:
+            return False
+        end = start + 1
+        while end < len(self.messages) and self.messages[end].role != "user":
+            end += 1
+        self.forgotten += end - start
+        del self.messages[start:end]
+        self._counted = (0, 0)
+        return True
+
+    def _tokens(self, messages: list[Message]) -> int:
+        known, tokens = self._counted
+        fresh = [message.to_wire() for message in messages[known:]]
+        return tokens + (catalogue.tokens.count_messages(fresh) if fresh else 0)
+
+    def _remember(self, asked: Message, reply: Reply) -> None:
+        answer = Message.assistant(reply.text)
+        if reply.tool_calls:
+            answer.tool_calls = [
+                {"id": one.id, "type": "function", "function": {"name": one.name, "arguments": one.arguments}}
+                for one in reply.tool_calls
+            ]
+        if reply.thinking and self._merged({}).get("preserve_thinking"):
+            answer.reasoning_content = reply.thinking
+        self.messages += [asked, answer]
+        if reply.usage and reply.usage.total:
+            self._counted = (len(self.messages), reply.usage.total - reply.usage.reasoning)
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    def __repr__(self) -> str:
+        return f"Conversation({len(self.messages)} messages, model={self.model!r}, about {self.context_used} tokens)"
+
+
+class Conversation(ConversationCalls, SyncNoun):
+    """A conversation whose turns run at once."""
+
+    def stream(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> ChatStream:
+        """Say something and iterate the answer; the turn is remembered when the stream has ended."""
+        asked = self._asked(prompt)
+        stream = Chat(self._core).stream(self._fitting(asked, options), model=self.model, **self._merged(options))
+        stream._on_reply = lambda reply: self._remember(asked, reply)
+        return stream
+
+
+class AsyncConversation(ConversationCalls, AsyncNoun):
+    """A conversation whose turns are awaited."""
+
+    def stream(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> AsyncChatStream:
+        """Say something and iterate the answer; the turn is remembered when the stream has ended."""
+        asked = self._asked(prompt)
+        stream = AsyncChat(self._core).stream(self._fitting(asked, options), model=self.model, **self._merged(options))
+        stream._on_reply = lambda reply: self._remember(asked, reply)
+        return stream
+
+
+def _from_wire(wire: dict[str, Any]) -> Message:
+    known = {name: wire[name] for name in Message.__struct_fields__ if name in wire and name != "extra"}
+    return Message(**known, extra={name: value for name, value in wire.items() if name not in known})

@@ -1,0 +1,104 @@
+"""What all nouns of one client share: configuration, drivers, ledger, budget, observers.
+
+The drivers are made on first use, because loading httpx costs more than everything else here together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from qwenkit import catalogue
+from qwenkit.api.accounts import Accounts
+from qwenkit.config import Config
+from qwenkit.errors import ConfigError
+from qwenkit.protocol import retry
+from qwenkit.protocol.flow import Answer, Flow, Request
+
+if TYPE_CHECKING:
+    from qwenkit.transport.http import AsyncDriver, Driver
+    from qwenkit.transport.observer import Observer
+
+
+class Core:
+    """The shared middle of a client. Nouns hold it; users do not meet it."""
+
+    def __init__(self, config: Config, *, model: str = "", budget: Any = None, sandbox: bool = False) -> None:
+        self.config = config
+        self.model = model or catalogue.DEFAULTS["chat"]
+        self.sandbox = sandbox
+        self.observers: list[Observer] = []
+        self.accounts = Accounts(region=config.region, budget=budget, sandbox=sandbox)
+        self.patience = retry.Patience(max_retries=config.max_retries)
+        self._driver: Driver | None = None
+        self._async_driver: AsyncDriver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        if self._driver is None:
+            from qwenkit.transport.http import Driver
+
+            self._driver = Driver(self.config.root, self.observers)
+        return self._driver
+
+    @property
+    def async_driver(self) -> AsyncDriver:
+        if self._async_driver is None:
+            from qwenkit.transport.http import AsyncDriver
+
+            self._async_driver = AsyncDriver(self.config.root, self.observers)
+        return self._async_driver
+
+    def close(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+
+    async def aclose(self) -> None:
+        self.close()
+        if self._async_driver is not None:
+            await self._async_driver.close()
+
+    def request(
+        self,
+        method: str,
+        family: str,
+        path: str,
+        body: Any = None,
+        *,
+        stream: bool = False,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Request:
+        """A request to a path of an API family, with the headers every call carries."""
+        sent = {"Accept": "text/event-stream" if stream else "application/json", "User-Agent": "qwenkit"}
+        if stream:
+            sent["Accept-Encoding"] = "identity"  # a compressed stream arrives late and costs more to read
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        if self.config.workspace:
+            sent["X-DashScope-WorkSpace"] = self.config.workspace
+        return Request(
+            method=method,
+            url=self.config.url(family, path),
+            headers={**sent, **headers} if headers else sent,
+            body=_encode(body),
+            key=self.config.key,
+            stream=stream,
+            timeout=timeout or self.config.timeout,
+        )
+
+    def send(self, request: Request) -> Flow[Answer]:
+        """The answer to one request, with retries."""
+        return retry.send(request, self.patience)
+
+
+def _encode(body: Any) -> bytes | None:
+    if body is None:
+        return None
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, UnicodeEncodeError) as unfit:
+        raise ConfigError(f"the request cannot be written as JSON: {unfit}", hint="pass plain data") from unfit

@@ -1,0 +1,92 @@
+"""The wire, visible: `with qk.trace(qwen) as wire:` keeps every exchange the client makes inside the block.
+
+`wire` draws itself as a sequence diagram; `wire[0].curl()` is the same request for a terminal. The key never gets
+here: observers are told of a request before the driver adds it, and the trace writes a mask in its place.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from qwenkit.errors import QwenError
+from qwenkit.protocol.flow import Request
+from qwenkit.protocol.sse import EventDecoder
+from qwenkit.types.wire import Exchange, Wire, WireEvent
+
+_MOST_BODY = 200_000  # characters of one body kept
+_MOST_EVENTS = 20_000  # events of one exchange kept
+
+
+@contextmanager
+def trace(client: Any) -> Iterator[Wire]:
+    """Watch a client's exchanges, blocking and awaited ones alike."""
+    wire = Wire()
+    observer = _Tracer(wire)
+    observers = client._core.observers
+    observers.append(observer)
+    try:
+        yield wire
+    finally:
+        observers.remove(observer)
+
+
+class _Tracer:
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._began = time.perf_counter()
+
+    def sending(self, request: Request) -> _Exchanging:
+        now = time.perf_counter()
+        headers = dict(request.headers)
+        if request.key:
+            headers["Authorization"] = f"Bearer {request.key.masked}"
+        exchange = Exchange(
+            method=request.method,
+            url=request.url,
+            request_headers=headers,
+            request_body=_text(request.body or b""),
+            started=now - self._began,
+        )
+        self._wire.exchanges.append(exchange)
+        return _Exchanging(exchange, now)
+
+
+class _Exchanging:
+    """Fills in one exchange as it happens."""
+
+    def __init__(self, exchange: Exchange, began: float) -> None:
+        self._exchange = exchange
+        self._began = began
+        self._events: EventDecoder | None = None
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        self._exchange.status = status
+        self._exchange.response_headers = dict(headers)
+        self._exchange.headers_after = self._elapsed()
+        if "event-stream" in headers.get("content-type", ""):
+            self._events = EventDecoder()
+
+    def received(self, chunk: bytes) -> None:
+        if self._events is None:
+            self._exchange.response_body = (self._exchange.response_body + _text(chunk))[:_MOST_BODY]
+            return
+        for event in self._events.feed(chunk):
+            if len(self._exchange.events) < _MOST_EVENTS:
+                self._exchange.events.append(WireEvent(self._elapsed(), _text(event.data)))
+
+    def finished(self) -> None:
+        self._exchange.finished_after = self._elapsed()
+
+    def failed(self, error: BaseException) -> None:
+        self.finished()
+        self._exchange.error = error.message if isinstance(error, QwenError) else f"{type(error).__name__}: {error}"
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+
+def _text(data: bytes) -> str:
+    return data[:_MOST_BODY].decode("utf-8", "replace")

@@ -1,0 +1,163 @@
+"""Every way a call can fail, as one tree.
+
+    QwenError
+    ├── ConfigError         a setting is missing or wrong; nothing was sent
+    ├── BudgetExceeded      the call would pass the budget; nothing was sent
+    ├── TransportError      no complete answer came: name, TLS, connection, time-out, reset
+    ├── APIError            the service answered, with an error
+    │   ├── AuthError           the key is missing, wrong, expired, or of another region
+    │   ├── PermissionDenied    the key is right but may not do this
+    │   ├── InvalidRequest      the request must change before it can work
+    │   ├── NotFound            no such model, task, file or path
+    │   ├── RateLimited         too fast; the same request works later
+    │   ├── QuotaExceeded       paid or free allowance used up; waiting does not help
+    │   ├── ContentRejected     the safety check refused the input or the output
+    │   └── ServerError         the service broke; the same request may work later
+    ├── StreamBroken        a stream ended early; `.reply` holds what had arrived
+    ├── TaskFailed          an asynchronous task ended without a result
+    └── SessionClosed       a realtime session is over
+
+Each says in one line what happened, to which request, and what to do next. In a notebook an error draws a card instead
+of forty frames of traceback. No error ever holds a key.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+class QwenError(Exception):
+    """Anything qwenkit raises on purpose. `hint` is the cure, `tries` how often the request was sent."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", request: str = "", request_id: str = "", tries: int = 1
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.request = request
+        self.request_id = request_id
+        self.tries = tries
+        self.reply: Any = None
+
+    def __str__(self) -> str:
+        facts = [self.request, f"request {self.request_id}" if self.request_id else "", _times(self.tries)]
+        said = ", ".join(fact for fact in facts if fact)
+        line = f"{self.message} ({said})" if said else self.message
+        return f"{line} → {self.hint}" if self.hint else line
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from importlib import import_module
+
+        bundle: dict[str, str] = import_module("qwenkit.display").bundle(self)
+        return bundle
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback: one line, with the card above it in a notebook."""
+        _draw(self)
+        return [f"{type(self).__name__}: {self}"]
+
+
+class ConfigError(QwenError):
+    """A setting is missing or wrong. Nothing was sent."""
+
+
+class BudgetExceeded(QwenError):
+    """The call would pass the budget. Nothing was sent."""
+
+
+class BudgetWarning(UserWarning):
+    """Most of the budget is spent."""
+
+
+class TransportError(QwenError):
+    """No complete answer came. `kind` says why: dns, tls, proxy, connect, timeout, reset or protocol."""
+
+    def __init__(self, message: str, *, kind: str = "connect", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.kind = kind
+
+
+class APIError(QwenError):
+    """The service answered with an error. `raw` is its body as it came."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        raw: str = "",
+        retry: str = "no",
+        retry_after: float | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.status = status
+        self.code = code
+        self.raw = raw
+        self.retry = retry
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        label = " ".join(str(part) for part in (self.status, self.code) if part)
+        return f"{label}: {super().__str__()}" if label else super().__str__()
+
+
+class AuthError(APIError):
+    """The key is missing, wrong, expired, or belongs to another region or plan."""
+
+
+class PermissionDenied(APIError):
+    """The key is right but may not do this."""
+
+
+class InvalidRequest(APIError):
+    """The request must change before it can work."""
+
+
+class NotFound(APIError):
+    """No such model, task, file or path."""
+
+
+class RateLimited(APIError):
+    """Too many requests or tokens a minute; the same request works later."""
+
+
+class QuotaExceeded(APIError):
+    """An allowance is used up; waiting does not help, paying or another model does."""
+
+
+class ContentRejected(APIError):
+    """The safety check refused the input or the output."""
+
+
+class ServerError(APIError):
+    """The service broke; the same request may work later."""
+
+
+class StreamBroken(QwenError):
+    """A stream ended before its end. `reply` holds what had arrived."""
+
+
+class TaskFailed(QwenError):
+    """An asynchronous task ended without a result."""
+
+
+class SessionClosed(QwenError):
+    """A realtime session is over."""
+
+
+def _times(tries: int) -> str:
+    return f"tried {tries} times" if tries > 1 else ""
+
+
+def _draw(error: QwenError) -> None:
+    """Publish the card when a notebook front end is listening; a terminal keeps to the one line."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None and getattr(shell, "kernel", None) is not None:
+        bundle = error._repr_mimebundle_()
+        if "text/html" in bundle:
+            shell.display_pub.publish(bundle)

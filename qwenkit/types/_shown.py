@@ -1,0 +1,20 @@
+"""How a value finds its picture.
+
+A value knows nothing about pixels. When a notebook asks for its view, the value hands itself to `qwenkit.display`,
+which is imported at that moment and not before. In a terminal nothing of `display` is ever loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+class Shown:
+    """Mixin for everything that draws itself in a notebook cell."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        bundle: dict[str, str] = importlib.import_module("qwenkit.display").bundle(self)
+        return bundle

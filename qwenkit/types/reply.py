@@ -1,0 +1,167 @@
+"""What a chat call gives back: a plain value first, a card second.
+
+`Reply` is what remains when a call is over, streamed or not. `Piece` is one step of a stream. Neither opens
+connections nor knows HTML; `reply.raw` decodes the stored bytes on demand, so unknown fields stay reachable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from qwenkit.types._shown import Shown
+from qwenkit.types.usage import Cost, Usage
+
+
+class TopLogprob(msgspec.Struct, frozen=True):
+    """One alternative the model weighed at a position."""
+
+    token: str = ""
+    logprob: float | None = None
+    bytes: list[int] | None = None
+
+
+class TokenLogprob(msgspec.Struct, frozen=True):
+    """One generated token with its log probability and the alternatives beside it."""
+
+    token: str = ""
+    logprob: float | None = None
+    bytes: list[int] | None = None
+    top_logprobs: list[TopLogprob] = []
+
+
+class ToolCall(msgspec.Struct):
+    """A function the model asks for. `arguments` is the JSON text exactly as the model wrote it."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    index: int = 0
+
+
+class Choice(msgspec.Struct):
+    """One answer of a reply; there are several only when `n` was above one."""
+
+    index: int = 0
+    text: str = ""
+    thinking: str = ""
+    finish_reason: str | None = None
+    tool_calls: list[ToolCall] = []
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Receipt(msgspec.Struct):
+    """What the call cost in time and money, and how to name it to the service's support.
+
+    `latency` and `first_token` are seconds; they vary from run to run and are shown as such.
+    """
+
+    model: str = ""
+    request_id: str = ""
+    latency: float | None = None
+    first_token: float | None = None
+    tries: int = 1
+    cost: Cost | None = None
+    streamed: bool = False
+    sandbox: bool = False
+
+
+class Reply(Shown):
+    """A finished answer. `print(reply)` gives the text; a cell that ends in it shows a card."""
+
+    __slots__ = ("body", "choices", "created", "events", "id", "model", "receipt", "usage")
+
+    def __init__(
+        self,
+        *,
+        choices: list[Choice] | None = None,
+        usage: Usage | None = None,
+        id: str = "",
+        model: str = "",
+        created: int = 0,
+        receipt: Receipt | None = None,
+        body: bytes = b"",
+        events: list[bytes] | None = None,
+    ) -> None:
+        self.choices = choices or []
+        self.usage = usage
+        self.id = id
+        self.model = model
+        self.created = created
+        self.receipt = receipt or Receipt()
+        self.body = body
+        self.events = events or []
+
+    @property
+    def text(self) -> str:
+        """The first answer's text."""
+        return self.choices[0].text if self.choices else ""
+
+    @property
+    def texts(self) -> list[str]:
+        """Every answer's text, for `n` above one."""
+        return [choice.text for choice in self.choices]
+
+    @property
+    def thinking(self) -> str:
+        """What the model reasoned before it answered, empty when it did not think."""
+        return self.choices[0].thinking if self.choices else ""
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        return self.choices[0].tool_calls if self.choices else []
+
+    @property
+    def logprobs(self) -> list[TokenLogprob] | None:
+        return self.choices[0].logprobs if self.choices else None
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped: `stop`, `length`, `tool_calls`, or None when the service cut it off."""
+        return self.choices[0].finish_reason if self.choices else None
+
+    @property
+    def request_id(self) -> str:
+        return self.receipt.request_id
+
+    @property
+    def cost(self) -> Cost | None:
+        """Estimated from list prices; None when the model has no known price."""
+        return self.receipt.cost
+
+    @property
+    def raw(self) -> Any:
+        """The answer as the service sent it: a dict, or for a stream the list of its event dicts."""
+        if self.events:
+            return [msgspec.json.decode(event) for event in self.events]
+        return msgspec.json.decode(self.body) if self.body else None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= 60 else self.text[:59] + "…"
+        total = self.usage.total if self.usage else 0
+        return f"Reply({text!r}, model={self.model!r}, tokens={total})"
+
+
+class ToolFragment(msgspec.Struct):
+    """A bit of a streamed tool call; fragments join by `index`."""
+
+    index: int = 0
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Piece(msgspec.Struct, gc=False):
+    """One step of a streamed answer: some text, some thinking, a bit of a tool call, an end, or the usage."""
+
+    text: str = ""
+    thinking: str = ""
+    index: int = 0
+    tool: ToolFragment | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    logprobs: list[TokenLogprob] | None = None

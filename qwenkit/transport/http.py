@@ -10,6 +10,7 @@ import asyncio
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import httpx
@@ -74,7 +75,7 @@ class AsyncDriver:
     def __init__(self, url: str, observers: list[Observer]) -> None:
         self._url = url
         self._observers = observers
-        self._transports: weakref.WeakKeyDictionary[Any, pools.ShardedTransport] = weakref.WeakKeyDictionary()
+        self._transports: weakref.WeakKeyDictionary[Any, pools.ManyPools] = weakref.WeakKeyDictionary()
 
     async def run(self, flow: Flow[T]) -> T:
         try:
@@ -111,11 +112,11 @@ class AsyncDriver:
         watches.finished()
         return Answer(response.status_code, response.headers, body)
 
-    def _transport(self) -> pools.ShardedTransport:
+    def _transport(self) -> pools.ManyPools:
         loop = asyncio.get_running_loop()
         transport = self._transports.get(loop)
         if transport is None:
-            transport = self._transports[loop] = pools.ShardedTransport(self._url)
+            transport = self._transports[loop] = pools.ManyPools(self._url)
         return transport
 
     async def close(self) -> None:
@@ -181,9 +182,14 @@ def _outgoing(request: Request) -> httpx.Request:
         headers = {**headers, "Authorization": f"Bearer {request.key.reveal()}"}
     seconds = request.timeout
     patience = {"connect": min(seconds, 15.0), "read": seconds, "write": seconds, "pool": seconds}
-    return httpx.Request(
-        request.method, request.url, headers=headers, content=request.body, extensions={"timeout": patience}
-    )
+    url = _parsed(request.url)
+    return httpx.Request(request.method, url, headers=headers, content=request.body, extensions={"timeout": patience})
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """Parsing an address costs as much as reading a short answer; a client uses the same few again and again."""
+    return httpx.URL(url)
 
 
 def _encoded(response: httpx.Response) -> bool:

@@ -4,22 +4,22 @@ The drivers talk to httpx's transports directly, below its `Client`: redirects, 
 here, and a third of the time of a short call goes with them. Proxies and certificates come from the environment, the
 way every other tool on the machine reads them.
 
-The async pool of httpx walks all its connections on each request, so one large pool costs more the busier it is.
-`ShardedTransport` keeps several small ones behind one face and sends each request to the first with room.
+The async pool of httpx walks all its connections at the start and end of each request, so one large pool costs more
+the busier it is. `ManyPools` keeps pools of a single connection each behind one face, which leaves nothing to walk.
 """
 
 from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-SHARD_SIZE = 8  # connections per pool; the walk stays short
-MOST_SHARDS = 32  # 256 connections; past that requests share the least busy pool and wait there
+MOST_CONNECTIONS = 256  # past that a request waits inside a busy pool
+MOST_IDLE = 64  # connections kept warm between bursts
 
 
 def proxy_for(url: str) -> str | None:
@@ -44,62 +44,83 @@ def sync_transport(url: str) -> httpx.HTTPTransport:
     return httpx.HTTPTransport(verify=tls_for(url, proxy), proxy=proxy)
 
 
-class ShardedTransport:
-    """Several small async pools behind one face."""
+class ManyPools:
+    """Many one-connection pools behind one face, the warmest used first."""
 
     def __init__(self, url: str) -> None:
         self._proxy = proxy_for(url)
         self._tls = tls_for(url, self._proxy)
-        self._shards: list[_Shard] = []
+        self._idle: list[_Pool] = []
+        self._busy: dict[_Pool, None] = {}  # in the order they were last given out
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        shard = self._roomy()
-        shard.busy += 1
+        pool = self._take()
         try:
-            response = await shard.transport.handle_async_request(request)
+            response = await pool.transport.handle_async_request(request)
         except BaseException:
-            shard.busy -= 1
+            await self._give_back(pool)
             raise
-        response.stream = _Counted(response.stream, shard)
+        stream: Any = response.stream
+        response.stream = _Lent(stream, lambda: self._give_back(pool))
         return response
 
     async def aclose(self) -> None:
-        shards, self._shards = self._shards, []
-        for shard in shards:
-            await shard.transport.aclose()
+        pools, self._idle = {*self._idle, *self._busy}, []
+        self._busy.clear()
+        for pool in pools:
+            await pool.transport.aclose()
 
-    def _roomy(self) -> _Shard:
-        for shard in self._shards:
-            if shard.busy < SHARD_SIZE:
-                return shard
-        if len(self._shards) < MOST_SHARDS:
-            self._shards.append(_Shard(self._tls, self._proxy))
-            return self._shards[-1]
-        return min(self._shards, key=lambda shard: shard.busy)
+    def _take(self) -> _Pool:
+        """The pool used last, a new one, or, when there are enough, one that is busy: the request waits inside it."""
+        if self._idle:
+            pool = self._idle.pop()
+        elif len(self._busy) < MOST_CONNECTIONS:
+            pool = _Pool(self._tls, self._proxy)
+        else:
+            pool = next(iter(self._busy))
+            del self._busy[pool]
+        self._busy[pool] = None
+        pool.users += 1
+        return pool
+
+    async def _give_back(self, pool: _Pool) -> None:
+        pool.users -= 1
+        if pool.users:
+            return
+        if self._busy.pop(pool, pool) is None:
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(pool)
+            else:
+                await pool.transport.aclose()
 
 
-class _Shard:
-    __slots__ = ("busy", "transport")
+class _Pool:
+    """One connection, and how many requests are using or awaiting it."""
+
+    __slots__ = ("transport", "users")
 
     def __init__(self, tls: ssl.SSLContext | bool, proxy: str | None) -> None:
-        limits = httpx.Limits(max_connections=SHARD_SIZE, max_keepalive_connections=SHARD_SIZE)
-        self.transport = httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, limits=limits)
-        self.busy = 0
+        self.transport = httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, limits=_ONE)
+        self.users = 0
 
 
-class _Counted(httpx.AsyncByteStream):
-    """An answer's body that gives its place back when it is closed, once."""
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 
-    def __init__(self, stream: Any, shard: _Shard) -> None:
+
+class _Lent(httpx.AsyncByteStream):
+    """An answer's body that gives its connection back when it is closed, once."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, give_back: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream
-        self._shard: _Shard | None = shard
+        self._give_back: Callable[[], Awaitable[None]] | None = give_back
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks: AsyncIterator[bytes] = self._stream.__aiter__()
-        return chunks
+        return self._stream.__aiter__()
 
     async def aclose(self) -> None:
-        shard, self._shard = self._shard, None
-        if shard is not None:
-            shard.busy -= 1
-        await self._stream.aclose()
+        give_back, self._give_back = self._give_back, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if give_back is not None:
+                await give_back()

@@ -85,13 +85,13 @@ class ManyPools:
 
     async def _give_back(self, pool: _Pool) -> None:
         pool.users -= 1
-        if pool.users:
+        if pool.users or pool not in self._busy:  # still in use, or closed with the rest meanwhile
             return
-        if self._busy.pop(pool, pool) is None:
-            if len(self._idle) < MOST_IDLE:
-                self._idle.append(pool)
-            else:
-                await pool.transport.aclose()
+        del self._busy[pool]
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(pool)
+        else:
+            await pool.transport.aclose()
 
 
 class _Pool:

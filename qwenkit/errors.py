@@ -90,6 +90,7 @@ class APIError(QwenError):
         code: str = "",
         raw: str = "",
         retry: str = "no",
+        most_tries: int | None = None,
         retry_after: float | None = None,
         **facts: Any,
     ) -> None:
@@ -98,6 +99,7 @@ class APIError(QwenError):
         self.code = code
         self.raw = raw
         self.retry = retry
+        self.most_tries = most_tries
         self.retry_after = retry_after
 
     def __str__(self) -> str:

@@ -56,6 +56,9 @@ class Accounts:
             cache_created=usage.cache_created,
             thinking=usage.reasoning > 0,
             region=self.region,
+            image=usage.image,
+            audio=usage.audio_in,
+            audio_out=usage.audio_out,
         )
         return Cost(*price) if price else None
 

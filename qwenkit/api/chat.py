@@ -67,7 +67,7 @@ def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOpt
     body = protocol.body(prompt, options, model=model or core.model, system=system, stream=True)
     request = core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
     facts = catalogue.model(body["model"])
-    fold = ChatFold(cumulative=bool(getattr(facts, "cumulative_stream", False)), request=request.name)
+    fold = ChatFold(cumulative=facts is not None and facts.cumulative_stream, request=request.name)
     return Plan(request, fold, body)
 
 

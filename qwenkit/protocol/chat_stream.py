@@ -109,6 +109,8 @@ class ChatFold:
         if self.done or data.startswith(_DONE):
             self.done = True
             return []
+        if not data:  # a keep-alive comment, or a named event without data
+            return []
         try:
             chunk: WireChunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:

@@ -52,6 +52,7 @@ def build(
         raw=body[:_MOST_RAW].decode("utf-8", "replace"),
         hint=facts.cure if facts else "",
         retry=facts.retry if facts else "no",
+        most_tries=facts.tries if facts else None,
         retry_after=retry_after(headers),
         request=request,
         request_id=told_id or headers.get("x-request-id", "") or request_id,

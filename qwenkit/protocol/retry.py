@@ -67,4 +67,4 @@ def send(request: Request, patience: Patience) -> Flow[Answer]:
 def _may_heal(error: APIError | TransportError) -> bool:
     if isinstance(error, TransportError):
         return error.kind in _HEALING
-    return error.retry == "yes"
+    return error.retry == "yes" and (error.most_tries is None or error.tries <= error.most_tries)

@@ -134,8 +134,8 @@ class Reply(Shown):
     def raw(self) -> Any:
         """The answer as the service sent it: a dict, or for a stream the list of its event dicts."""
         if self.events:
-            return [msgspec.json.decode(event) for event in self.events]
-        return msgspec.json.decode(self.body) if self.body else None
+            return [_plain(event) for event in self.events]
+        return _plain(self.body) if self.body else None
 
     def __str__(self) -> str:
         return self.text
@@ -144,6 +144,14 @@ class Reply(Shown):
         text = self.text if len(self.text) <= 60 else self.text[:59] + "…"
         total = self.usage.total if self.usage else 0
         return f"Reply({text!r}, model={self.model!r}, tokens={total})"
+
+
+def _plain(data: bytes) -> Any:
+    """The JSON in `data`; bytes that are no UTF-8, in a field nobody typed, become replacement characters."""
+    try:
+        return msgspec.json.decode(data)
+    except UnicodeDecodeError:
+        return msgspec.json.decode(data.decode("utf-8", "replace"))
 
 
 class ToolFragment(msgspec.Struct):

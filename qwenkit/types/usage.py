@@ -66,8 +66,16 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         return _part(self.prompt_tokens_details, "image_tokens") + _part(self.prompt_tokens_details, "video_tokens")
 
     @property
+    def audio_in(self) -> int:
+        return _part(self.prompt_tokens_details, "audio_tokens")
+
+    @property
+    def audio_out(self) -> int:
+        return _part(self.completion_tokens_details, "audio_tokens")
+
+    @property
     def audio(self) -> int:
-        return _part(self.prompt_tokens_details, "audio_tokens") + _part(self.completion_tokens_details, "audio_tokens")
+        return self.audio_in + self.audio_out
 
 
 class Cost(msgspec.Struct, frozen=True):

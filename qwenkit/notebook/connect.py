@@ -1,0 +1,59 @@
+"""The first cell of every notebook: `qwen = qk.connect()`.
+
+With a key it connects to the service. Without one it starts the sandbox, an embedded service on this machine that
+speaks the same protocols, and says so. Calling it again in the same kernel reuses the sandbox that is running.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import Any
+
+from qwenkit.api.client import Client
+from qwenkit.api.core import Core
+from qwenkit.config import Config, environment, find_key
+
+_READING_PACE = 80  # tokens per second of the shared sandbox's streams: fast, yet one sees the answer arrive
+
+_lock = threading.Lock()
+_running: dict[int, Any] = {}  # by process id: a forked child must not believe the parent's sandbox is its own
+
+
+def connect(*, model: str = "", budget: Any = None, **settings: Any) -> Client:
+    """Live with a key, sandbox without. Settings are those of `qk.Client`."""
+    env = environment()
+    key, _ = find_key(settings.get("api_key"), env)
+    if key or settings.get("base_url"):
+        return Client(model=model, budget=budget, **settings)
+    return sandbox(model=model, budget=budget)
+
+
+def sandbox(*, model: str = "", budget: Any = None, fresh: bool = False, **settings: Any) -> Client:
+    """A client of the embedded sandbox: no key, no network, no cost.
+
+    One sandbox serves the whole kernel; `fresh=True`, or any setting of `qwenkit.sandbox.Sandbox` (`seed`, `pace`,
+    `data`), starts one of its own. `client.box` is the service itself: `client.box.fault("429")` makes it misbehave.
+    """
+    box = _start(settings) if fresh or settings else _shared()
+    config = Config.resolve(api_key=box.key, base_url=box.url, env={})
+    client = Client.of(Core(config, model=model, budget=budget, sandbox=True))
+    client.box = box  # type: ignore[attr-defined]
+    return client
+
+
+def _shared() -> Any:
+    with _lock:
+        box = _running.get(os.getpid())
+        if box is None:
+            box = _running[os.getpid()] = _start({"pace": _READING_PACE})
+        return box
+
+
+def _start(settings: dict[str, Any]) -> Any:
+    from qwenkit.sandbox import Sandbox
+
+    box = Sandbox(**settings).start()
+    atexit.register(box.stop)
+    return box

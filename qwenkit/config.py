@@ -27,9 +27,18 @@ _WS_NAMES = ("DASHSCOPE_WEBSOCKET_BASE_URL",)
 _REGION_NAMES = ("DASHSCOPE_REGION", "DASHSCOPE_API_REGION")
 _WORKSPACE_NAMES = ("DASHSCOPE_WORKSPACE", "DASHSCOPE_WORKSPACE_ID")
 _ENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*$")
+_KEY = re.compile(r"[!-~]+")  # visible ASCII: what a header may carry
+_WORKSPACE = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _GET_KEY = "get one in the Model Studio console, then set DASHSCOPE_API_KEY; or use qk.sandbox(), which needs none"
 
 Environment = Mapping[str, str]
+
+
+class Settings(dict[str, str]):
+    """Environment settings by name. Values may be keys, so only the number of them is shown."""
+
+    def __repr__(self) -> str:
+        return f"Settings({len(self)})"
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -48,7 +57,7 @@ class Config(msgspec.Struct, frozen=True):
     def resolve(
         cls,
         *,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         region: str | None = None,
         workspace: str | None = None,
         base_url: str | None = None,
@@ -59,10 +68,13 @@ class Config(msgspec.Struct, frozen=True):
         env: Environment | None = None,
     ) -> Config:
         """Resolve arguments, then environment, then `.env`. Raises `ConfigError` naming the cure."""
-        env = environment() if env is None else env
-        key, key_from = find_key(api_key, env)
-        base_url = base_url or _first(env, _HTTP_NAMES)
-        workspace = workspace or _first(env, _WORKSPACE_NAMES) or ""
+        api_key = Secret.of(api_key)
+        env = environment() if env is None else Settings(env)
+        key, key_from = _find_key(api_key, env)
+        placed = bool(base_url or region or host)  # an address from the environment does not outvote an argument
+        base_url = base_url or (None if placed else _first(env, _HTTP_NAMES))
+        ws_url = ws_url or (None if placed else _first(env, _WS_NAMES))
+        workspace = _workspace(workspace or _first(env, _WORKSPACE_NAMES) or "")
         named = region or _first(env, _REGION_NAMES) or ""
         if base_url:
             urls, place = addresses(base_url)
@@ -73,10 +85,10 @@ class Config(msgspec.Struct, frozen=True):
             named = place.name
         if not key and "native" in urls:  # a local OpenAI-compatible server may need no key; the service always does
             raise ConfigError("no API key was found", hint=_GET_KEY)
-        if ws_url or (ws_url := _first(env, _WS_NAMES)):
+        if ws_url:
             urls = {**urls, **_sockets(ws_url)}
         return cls(
-            key=Secret(key),
+            key=key,
             key_from=key_from,
             urls=urls,
             region=named,
@@ -97,10 +109,10 @@ class Config(msgspec.Struct, frozen=True):
         return base + path
 
 
-def environment(folder: Path | None = None) -> dict[str, str]:
+def environment(folder: Path | None = None) -> Settings:
     """The process environment, with DASHSCOPE_* names of a `.env` file in the working folder beneath it."""
     path = (folder or Path.cwd()) / ".env"
-    found: dict[str, str] = {}
+    found = Settings()
     if path.is_file():
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             match = _ENV_LINE.match(line)
@@ -108,24 +120,29 @@ def environment(folder: Path | None = None) -> dict[str, str]:
                 found[match[1]] = match[2].strip("'\"")
     if KEY_NAME in found and KEY_NAME not in os.environ:
         found["QWENKIT_KEY_FROM"] = ".env"
-    return {**found, **os.environ}
+    return Settings({**found, **os.environ})
 
 
-def find_key(given: str | None, env: Environment) -> tuple[str, str]:
+def find_key(given: str | Secret | None, env: Environment) -> tuple[str, str]:
     """The key and where it came from; two empty strings when there is none."""
+    key, source = _find_key(Secret.of(given), Settings(env))
+    return key.reveal(), source
+
+
+def _find_key(given: Secret | None, env: Settings) -> tuple[Secret, str]:
     if given is not None:
         return _checked(given, "the api_key argument"), "argument"
     if env.get(KEY_NAME, "").strip():
-        return _checked(env[KEY_NAME], KEY_NAME), env.get("QWENKIT_KEY_FROM", KEY_NAME)
+        return _checked(Secret(env[KEY_NAME]), KEY_NAME), env.get("QWENKIT_KEY_FROM", KEY_NAME)
     path = env.get("DASHSCOPE_API_KEY_FILE_PATH", "")
     if path:
         try:
-            text = Path(path).read_text(encoding="utf-8").strip()
+            key = Secret(Path(path).read_text(encoding="utf-8", errors="replace"))
         except OSError as missing:
             hint = "make the file, or unset DASHSCOPE_API_KEY_FILE_PATH"
             raise ConfigError(f"the key file cannot be read ({missing.strerror})", hint=hint) from None
-        return _checked(text, "the key file"), "DASHSCOPE_API_KEY_FILE_PATH"
-    return "", ""
+        return _checked(key, "the key file"), "DASHSCOPE_API_KEY_FILE_PATH"
+    return Secret(""), ""
 
 
 def addresses(base_url: str) -> tuple[dict[str, str], str]:
@@ -148,18 +165,18 @@ def _below(root: str) -> dict[str, str]:
 
 def _root(base_url: str) -> tuple[str, str]:
     """The root of an address, and for a plain `…/v1` server that address itself."""
-    text = base_url.strip().rstrip("/")
+    text = base_url.strip()
     if "://" not in text:
         text = f"http://{text}" if text.startswith(("localhost", "127.", "[::1]")) else f"https://{text}"
-    parts = urlsplit(text)
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     try:
+        parts = urlsplit(text)
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
         good = scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         good = False
     if not good or re.search(r"\s", text):
         raise ConfigError(f"base_url {base_url!r} is not a web address", hint="it should look like https://host/…")
-    path = re.sub(r"/(chat/completions|embeddings|models|responses)$", "", parts.path)
+    path = re.sub(r"/(chat/completions|embeddings|models|responses)$", "", parts.path.rstrip("/"))
     prefix = _family_prefix(path)
     if prefix is None and path.endswith("/v1"):
         return f"{scheme}://{parts.netloc}", f"{scheme}://{parts.netloc}{path}"
@@ -206,13 +223,20 @@ def _host(place: Any, workspace: str, kind: str | None) -> str:
     return str(host)
 
 
-def _checked(key: str, source: str) -> str:
-    key = key.strip()
+def _checked(key: Secret, source: str) -> Secret:
+    """The key without blanks around it. Its text stays out of this frame, which a traceback may show."""
+    key = Secret(key.reveal().strip())
     if not key:
         raise ConfigError(f"{source} is empty", hint=_GET_KEY)
-    if not key.isascii() or re.search(r"\s", key):
+    if not _KEY.fullmatch(key.reveal()):
         raise ConfigError(f"{source} holds characters no key has", hint="copy it again, without quotes or blanks")
     return key
+
+
+def _workspace(name: str) -> str:
+    if name and not _WORKSPACE.fullmatch(name.strip()):
+        raise ConfigError(f"{name!r} is no workspace id", hint="ids look like ws-… or llm-…, as the console shows them")
+    return name.strip()
 
 
 def _first(env: Environment, names: tuple[str, ...]) -> str | None:
@@ -222,8 +246,12 @@ def _first(env: Environment, names: tuple[str, ...]) -> str | None:
 def _number(given: float | None, env: Environment, name: str, default: float) -> float:
     text = given if given is not None else env.get(name) or default
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
         raise ConfigError(
-            f"{name} is not a number", hint=f"set it to seconds or a count, such as {default:g}"
-        ) from None
+            f"{name.removeprefix('DASHSCOPE_').lower()} cannot be {text!r}",
+            hint=f"set it to seconds or a count, such as {default:g}",
+        )
+    return number

@@ -13,6 +13,11 @@ class Secret:
     def __init__(self, value: str) -> None:
         self._value = value
 
+    @classmethod
+    def of(cls, value: str | Secret | None) -> Secret | None:
+        """The first line of whatever is given a key, so that no frame of a traceback ever shows it."""
+        return cls(value) if isinstance(value, str) else value
+
     def reveal(self) -> str:
         return self._value
 

@@ -28,6 +28,7 @@ from qwenkit.config import Config
 from qwenkit.errors import InvalidRequest, ServerError
 from qwenkit.protocol.flow import Answer, Flow
 from qwenkit.protocol.lenient import Lenient
+from qwenkit.secret import Secret
 from qwenkit.types._shown import Shown
 from qwenkit.types.connection import Connection
 from qwenkit.types.keys import TemporaryKey
@@ -99,7 +100,7 @@ class Client(ClientCalls, SyncNoun):
     def __init__(
         self,
         *,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         region: str | None = None,
         workspace: str | None = None,
         base_url: str | None = None,
@@ -110,6 +111,7 @@ class Client(ClientCalls, SyncNoun):
         timeout: float | None = None,
         max_retries: int | None = None,
     ) -> None:
+        api_key = Secret.of(api_key)
         config = Config.resolve(
             api_key=api_key,
             region=region,

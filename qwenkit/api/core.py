@@ -18,7 +18,8 @@ from qwenkit.protocol import retry
 from qwenkit.protocol.flow import Answer, Flow, Request
 
 if TYPE_CHECKING:
-    from qwenkit.transport.http import AsyncDriver, Driver
+    from qwenkit.transport.http import Driver
+    from qwenkit.transport.http_async import AsyncDriver
     from qwenkit.transport.observer import Observer
 
 
@@ -46,7 +47,7 @@ class Core:
     @property
     def async_driver(self) -> AsyncDriver:
         if self._async_driver is None:
-            from qwenkit.transport.http import AsyncDriver
+            from qwenkit.transport.http_async import AsyncDriver
 
             self._async_driver = AsyncDriver(self.config.root, self.observers)
         return self._async_driver

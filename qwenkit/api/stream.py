@@ -43,6 +43,7 @@ class _Stream:
         self._call: OpenCall | None = None
         self._reply: Reply | None = None
         self._started = False
+        self._over = False
 
     @property
     def reply(self) -> Reply:
@@ -105,7 +106,7 @@ class ChatStream(_Stream):
     _pieces: Iterator[Piece] | None = None
 
     def __iter__(self) -> Iterator[Piece]:
-        if self._pieces is None:
+        if self._pieces is None or self._over:
             self._start()
             self._pieces = self._read()
         return self._pieces
@@ -120,7 +121,7 @@ class ChatStream(_Stream):
         """Let go of the connection. What has arrived stays in `reply`."""
         if self._pieces is not None:
             self._pieces.close()  # type: ignore[attr-defined]
-        self._started = True
+        self._started = self._over = True
 
     def text(self) -> Iterator[str]:
         """Only the words: `for text in stream.text(): …`."""
@@ -128,8 +129,9 @@ class ChatStream(_Stream):
 
     def finish(self) -> Reply:
         """Read to the end and give the whole reply."""
-        for _ in self:
-            pass
+        if self._reply is None:
+            for _ in self:
+                pass
         return self.reply
 
     def _read(self) -> Iterator[Piece]:
@@ -151,6 +153,7 @@ class ChatStream(_Stream):
         except BaseException as error:
             raise self._failed(error) from error.__cause__
         finally:
+            self._over = True
             if body is not None:
                 body.close()
 
@@ -161,7 +164,7 @@ class AsyncChatStream(_Stream):
     _pieces: AsyncIterator[Piece] | None = None
 
     def __aiter__(self) -> AsyncIterator[Piece]:
-        if self._pieces is None:
+        if self._pieces is None or self._over:
             self._start()
             self._pieces = self._read()
         return self._pieces
@@ -176,12 +179,13 @@ class AsyncChatStream(_Stream):
         """Let go of the connection. What has arrived stays in `reply`."""
         if self._pieces is not None:
             await self._pieces.aclose()  # type: ignore[attr-defined]
-        self._started = True
+        self._started = self._over = True
 
     async def finish(self) -> Reply:
         """Read to the end and give the whole reply."""
-        async for _ in self:
-            pass
+        if self._reply is None:
+            async for _ in self:
+                pass
         return self.reply
 
     async def _read(self) -> AsyncIterator[Piece]:
@@ -203,5 +207,6 @@ class AsyncChatStream(_Stream):
         except BaseException as error:
             raise self._failed(error) from error.__cause__
         finally:
+            self._over = True
             if body is not None:
                 await body.close()

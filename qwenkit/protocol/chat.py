@@ -6,7 +6,7 @@ Streams are read by `qwenkit.protocol.chat_stream`. Nothing here knows a URL, a 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -60,10 +60,8 @@ _COMPLETION = Lenient.of(WireCompletion)
 
 def messages(prompt: Messages, system: str = "") -> list[dict[str, Any]]:
     """The wire messages of anything a chat call accepts."""
-    if isinstance(prompt, str | Message | Mapping):
-        turns: list[Any] = [prompt]
-    else:
-        turns = list(prompt)
+    one = isinstance(prompt, str | bytes | Mapping)
+    turns: list[Any] = list(prompt) if isinstance(prompt, Iterable) and not one else [prompt]
     wire = [_message(turn) for turn in turns]
     if not wire:
         raise ConfigError("there is nothing to send", hint='pass a prompt: qwen.chat("Why is the sky blue?")')

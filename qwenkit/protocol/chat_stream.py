@@ -7,7 +7,7 @@ incremental deltas, and the cumulative ones some translation models send, where 
 
 from __future__ import annotations
 
-from io import StringIO
+from io import BytesIO
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,6 +50,21 @@ _DONE = b"[DONE]"
 _MOST_EVENTS = 4096  # raw events kept for `reply.raw`: about a megabyte, so that endless streams stay flat in memory
 
 
+class Text:
+    """A text that grows by small pieces. Kept as bytes: a list of a hundred thousand short strings weighs far more."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self) -> None:
+        self._bytes = BytesIO()
+
+    def write(self, piece: str) -> None:
+        self._bytes.write(piece.encode("utf-8", "surrogatepass"))
+
+    def getvalue(self) -> str:
+        return self._bytes.getvalue().decode("utf-8", "surrogatepass")
+
+
 class _Growing:
     """One choice as it grows. Texts are written to a buffer and read only when somebody asks."""
 
@@ -57,8 +72,8 @@ class _Growing:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.text = StringIO()
-        self.thinking = StringIO()
+        self.text = Text()
+        self.thinking = Text()
         self.finish_reason: str | None = None
         self.logprobs: list[TokenLogprob] = []
         self.tools: dict[int, ToolCall] = {}

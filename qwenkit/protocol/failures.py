@@ -78,10 +78,23 @@ def _read(body: bytes, status: int | None) -> tuple[str, str, str]:
         return "", _explain(body, status), ""
     nested = parsed.get("error")
     inner: Mapping[str, Any] = nested if isinstance(nested, dict) else parsed
-    message = inner.get("message") or (nested if isinstance(nested, str) else "") or _explain(body, status)
-    code = inner.get("code") or inner.get("type") or ""
-    told = parsed.get("request_id") or str(parsed.get("id") or "").removeprefix("chatcmpl-")
-    return str(code), str(message).strip(), str(told)
+    message = _spoken(inner.get("message") or inner.get("detail")) or _spoken(nested if isinstance(nested, str) else "")
+    code = str(inner.get("code") or inner.get("type") or "")
+    told = parsed.get("request_id") or parsed.get("id") or inner.get("id") or ""
+    return (
+        "" if code == str(status) else code,  # other servers repeat the status there
+        message or _explain(body, status),
+        str(told).removeprefix("chatcmpl-"),
+    )
+
+
+def _spoken(message: Any) -> str:
+    """The words of a message; models of third parties put the JSON of another error there."""
+    text = str(message or "").strip()
+    inside = _decode(text.encode("utf-8", "replace")) if text.startswith("{") else None
+    nested = inside.get("error", inside) if isinstance(inside, dict) else None
+    words = nested.get("message") if isinstance(nested, dict) else None
+    return words if words and isinstance(words, str) else text
 
 
 def _decode(body: bytes) -> Any:
@@ -110,4 +123,4 @@ def _explain(body: bytes, status: int | None) -> str:
     if title or body.lstrip()[:1] == b"<":
         words = title[1].strip().decode("utf-8", "replace")[:120] if title else "no title"
         return f"a web page came back in place of an answer ({words}); a proxy may stand between you and the service"
-    return f"the answer is not JSON: {body[:120].decode('utf-8', 'replace')!r}"
+    return f"the answer is not in the service's form: {body[:120].decode('utf-8', 'replace')!r}"

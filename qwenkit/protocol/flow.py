@@ -2,7 +2,7 @@
 
 A call is a plain generator: it yields a `Request` and receives an `Answer`, or yields a `Pause` and receives nothing.
 It opens no socket and reads no clock, so the same lines serve the blocking client, the awaited one, and the tests,
-which answer by hand. `qwenkit.transport.http` holds the two drivers that run it.
+which answer by hand. `qwenkit.transport.http` and `http_async` hold the two drivers that run it.
 """
 
 from __future__ import annotations

@@ -24,26 +24,31 @@ class ServerEvent(msgspec.Struct, gc=False):
 class EventDecoder:
     """Push bytes with `feed`, get the events they complete."""
 
-    __slots__ = ("_carriage", "_fresh", "_tail")
+    __slots__ = ("_carriage", "_fresh", "_parts", "_tail")
 
     def __init__(self) -> None:
         self._tail = b""
+        self._parts: list[bytes] = []  # pieces of one long line, joined once it ends
         self._carriage = False
         self._fresh = True
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
+        if not self._tail and not self._fresh and _is_one_event(chunk) and not self._carriage and not self._parts:
+            return [ServerEvent(chunk[6:-2])]
         if self._fresh or self._carriage or b"\r" in chunk:
             chunk = self._normal(chunk)
+        self._parts.append(chunk)
         if b"\n" not in chunk:
-            self._tail += chunk
             return []
-        blocks = (self._tail + chunk).split(b"\n\n")
+        blocks = (self._tail + b"".join(self._parts)).split(b"\n\n")
+        self._parts.clear()
         self._tail = blocks.pop()
         return [event for block in blocks if (event := _read(block)) is not None]
 
     def close(self) -> list[ServerEvent]:
         """The last event, if the stream ended without the blank line that should follow it."""
-        block, self._tail = self._tail, b""
+        block, self._tail = self._tail + b"".join(self._parts), b""
+        self._parts.clear()
         self._carriage = False
         event = _read(block.removeprefix(_BOM) if self._fresh else block)
         return [event] if event is not None else []
@@ -63,6 +68,13 @@ class EventDecoder:
         if self._carriage:
             chunk = chunk[:-1]
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _is_one_event(chunk: bytes) -> bool:
+    """The usual case, worth a short cut: services send each event as a chunk of its own."""
+    return (
+        chunk.startswith(b"data: ") and chunk.find(b"\n") == len(chunk) - 2 and b"\r" not in chunk and chunk[-1] == 10
+    )
 
 
 def _read(block: bytes) -> ServerEvent | None:

@@ -1,62 +1,42 @@
-"""Connections: where httpx begins and ends.
-
-The drivers talk to httpx's transports directly, below its `Client`: redirects, cookies and auth flows are not wanted
-here, and a third of the time of a short call goes with them. Proxies and certificates come from the environment, the
-way every other tool on the machine reads them.
+"""Async connections: many pools of one connection each, behind one face.
 
 The async pool of httpx walks all its connections at the start and end of each request, so one large pool costs more
-the busier it is. `ManyPools` keeps pools of a single connection each behind one face, which leaves nothing to walk.
+the busier it is. With one connection per pool there is nothing to walk. Who comes when all are taken waits in line and
+gets the next one that is given back.
 """
 
 from __future__ import annotations
 
-import ssl
-import urllib.request
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-MOST_CONNECTIONS = 256  # past that a request waits inside a busy pool
+from qwenkit.transport.crossing import proxy_for, tls_for
+
+MOST_CONNECTIONS = 256
 MOST_IDLE = 64  # connections kept warm between bursts
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 
-
-def proxy_for(url: str) -> str | None:
-    """The proxy the environment names for this address, or None."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def tls_for(url: str, proxy: str | None) -> ssl.SSLContext | bool:
-    """A verifying context for https. Plain http to this machine never needs the (slow to load) certificates."""
-    if url.startswith("https") or proxy:
-        return httpx.create_ssl_context()
-    return False
-
-
-def sync_transport(url: str) -> httpx.HTTPTransport:
-    proxy = proxy_for(url)
-    return httpx.HTTPTransport(verify=tls_for(url, proxy), proxy=proxy)
+Pool = httpx.AsyncHTTPTransport
 
 
 class ManyPools:
-    """Many one-connection pools behind one face, the warmest used first."""
+    """One-connection pools, the warmest used first. Lives on one event loop."""
 
     def __init__(self, url: str) -> None:
         self._proxy = proxy_for(url)
         self._tls = tls_for(url, self._proxy)
-        self._idle: list[_Pool] = []
-        self._busy: dict[_Pool, None] = {}  # in the order they were last given out
+        self._idle: list[Pool] = []
+        self._busy: set[Pool] = set()
+        self._waiting: deque[asyncio.Future[Pool]] = deque()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        pool = self._take()
+        pool = await self._take()
         try:
-            response = await pool.transport.handle_async_request(request)
+            response = await pool.handle_async_request(request)
         except BaseException:
             await self._give_back(pool)
             raise
@@ -65,46 +45,43 @@ class ManyPools:
         return response
 
     async def aclose(self) -> None:
-        pools, self._idle = {*self._idle, *self._busy}, []
-        self._busy.clear()
+        pools, self._idle, self._busy = [*self._idle, *self._busy], [], set()
         for pool in pools:
-            await pool.transport.aclose()
+            await pool.aclose()
 
-    def _take(self) -> _Pool:
-        """The pool used last, a new one, or, when there are enough, one that is busy: the request waits inside it."""
+    async def _take(self) -> Pool:
         if self._idle:
             pool = self._idle.pop()
         elif len(self._busy) < MOST_CONNECTIONS:
-            pool = _Pool(self._tls, self._proxy)
+            pool = Pool(verify=self._tls, proxy=self._proxy, limits=_ONE)
         else:
-            pool = next(iter(self._busy))
-            del self._busy[pool]
-        self._busy[pool] = None
-        pool.users += 1
+            pool = await self._in_line()
+        self._busy.add(pool)
         return pool
 
-    async def _give_back(self, pool: _Pool) -> None:
-        pool.users -= 1
-        if pool.users or pool not in self._busy:  # still in use, or closed with the rest meanwhile
+    async def _in_line(self) -> Pool:
+        place: asyncio.Future[Pool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():  # our turn came in the same moment: pass it on
+                await self._give_back(place.result())
+            raise
+
+    async def _give_back(self, pool: Pool) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(pool)
+                return
+        if pool not in self._busy:  # closed with all the others meanwhile
             return
-        del self._busy[pool]
+        self._busy.discard(pool)
         if len(self._idle) < MOST_IDLE:
             self._idle.append(pool)
         else:
-            await pool.transport.aclose()
-
-
-class _Pool:
-    """One connection, and how many requests are using or awaiting it."""
-
-    __slots__ = ("transport", "users")
-
-    def __init__(self, tls: ssl.SSLContext | bool, proxy: str | None) -> None:
-        self.transport = httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, limits=_ONE)
-        self.users = 0
-
-
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+            await pool.aclose()
 
 
 class _Lent(httpx.AsyncByteStream):

@@ -1,0 +1,123 @@
+"""Where httpx begins and ends: our requests as httpx sends them, its failures in our own words.
+
+The drivers talk to httpx's transports directly, below its `Client`: redirects, cookies and auth flows are not wanted
+here, and a third of the time of a short call goes with them. Proxies and certificates come from the environment, the
+way every other tool on the machine reads them. A successor of httpx would be a change to this room only.
+"""
+
+from __future__ import annotations
+
+import ssl
+import urllib.request
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import httpx
+
+from qwenkit.errors import TransportError
+from qwenkit.protocol.flow import Request
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy the environment names for this address, or None."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def tls_for(url: str, proxy: str | None) -> ssl.SSLContext:
+    """A verifying context, made once and shared. Plain http never needs the certificates, which are slow to load: its
+    context trusts nobody, so that it fails closed should it ever be asked."""
+    if url.startswith("https") or proxy:
+        return httpx.create_ssl_context()
+    return _trusts_nobody()
+
+
+@lru_cache(maxsize=1)
+def _trusts_nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def outgoing(request: Request) -> httpx.Request:
+    """The request as httpx sends it. The key enters here and nowhere else."""
+    headers = request.headers
+    if request.key:
+        headers = {**headers, "Authorization": f"Bearer {request.key.reveal()}"}
+    seconds = request.timeout
+    patience = {"connect": min(seconds, 15.0), "read": seconds, "write": seconds, "pool": seconds}
+    url = _parsed(request.url)
+    return httpx.Request(request.method, url, headers=headers, content=request.body, extensions={"timeout": patience})
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """Parsing an address costs as much as reading a short answer; a client uses the same few again and again."""
+    return httpx.URL(url)
+
+
+def encoded(response: httpx.Response) -> bool:
+    return "content-encoding" in response.headers
+
+
+def told(body: bytes, status: int, request: Request) -> bytes:
+    """The body, without the key where a proxy echoes the request into its error."""
+    if status < 300 or not request.key:
+        return body
+    return body.replace(request.key.reveal().encode(), request.key.masked.encode())
+
+
+def bare(error: BaseException) -> BaseException:
+    """The same error without the frames below this room: they hold the request's headers, and so the key."""
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each.__traceback__ is not None:
+            each.__traceback__ = None
+            waiting += [each.__cause__, each.__context__]
+    return error
+
+
+def translated(error: httpx.HTTPError, request: Request | None = None) -> TransportError:
+    """Our error for what httpx says."""
+    told = str(error) or type(error).__name__
+    kind = _kind(error, told)
+    message, hint = _WORDS[kind]
+    return TransportError(message.format(told=told), kind=kind, hint=hint, request=request.name if request else "")
+
+
+def _kind(error: httpx.HTTPError, told: str) -> str:
+    if isinstance(error, httpx.ConnectTimeout):
+        return "connect"
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if isinstance(error, httpx.ProxyError):
+        return "proxy"
+    if isinstance(error, httpx.ConnectError):
+        if any(sign in told for sign in _NAME_SIGNS):
+            return "dns"
+        return "tls" if "SSL" in told or "CERTIFICATE" in told.upper() else "connect"
+    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):
+        return "reset"
+    return "protocol"
+
+
+_NAME_SIGNS = ("Name or service", "getaddrinfo", "nodename", "name resolution", "No address associated")
+
+_WORDS = {
+    "dns": (
+        "the host name could not be found ({told})",
+        "check the network and base_url; without a network use qk.sandbox()",
+    ),
+    "tls": ("the secure connection failed ({told})", "a proxy may replace certificates: set SSL_CERT_FILE to its root"),
+    "proxy": ("the proxy refused ({told})", "check HTTPS_PROXY; set NO_PROXY for hosts that need none"),
+    "connect": ("no connection could be made ({told})", "check base_url and the network; is the service running?"),
+    "timeout": ("no answer came in time ({told})", "raise timeout=…, or stream so that words come as they are made"),
+    "reset": (
+        "the connection broke before the answer was whole ({told})",
+        "try again; a stream keeps what had arrived",
+    ),
+    "protocol": ("the answer could not be read ({told})", "something between you and the service rewrites its answers"),
+}

@@ -23,6 +23,7 @@ of forty frames of traceback. No error ever holds a key.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -40,9 +41,11 @@ class QwenError(Exception):
         self.request_id = request_id
         self.tries = tries
         self.reply: Any = None
+        self._drawn_in: int | None = None
 
     def __str__(self) -> str:
-        facts = [self.request, f"request {self.request_id}" if self.request_id else "", _times(self.tries)]
+        told = self.request_id and not _notebook()  # in a notebook the card has it, and saved outputs stay the same
+        facts = [self.request, f"request {self.request_id}" if told else "", _times(self.tries)]
         said = ", ".join(fact for fact in facts if fact)
         line = f"{self.message} ({said})" if said else self.message
         return f"{line} → {self.hint}" if self.hint else line
@@ -155,11 +158,20 @@ def _times(tries: int) -> str:
     return f"tried {tries} times" if tries > 1 else ""
 
 
-def _draw(error: QwenError) -> None:
-    """Publish the card when a notebook front end is listening; a terminal keeps to the one line."""
+def _notebook() -> Any:
+    """The shell of a notebook kernel, or None in a script or a terminal."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    if shell is not None and getattr(shell, "kernel", None) is not None:
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+def _draw(error: QwenError) -> None:
+    """Publish the card when a notebook front end is listening; a terminal keeps to the one line."""
+    shell = _notebook()
+    if shell is None or error._drawn_in == shell.execution_count:  # ipykernel asks twice for one cell
+        return
+    error._drawn_in = shell.execution_count
+    with contextlib.suppress(Exception):  # a card that cannot be drawn must not hide the error
         bundle = error._repr_mimebundle_()
         if "text/html" in bundle:
             shell.display_pub.publish(bundle)

@@ -1,0 +1,63 @@
+"""Value in, mime bundle out: how everything qwenkit gives back looks in a notebook.
+
+`bundle(value)` finds the view of a value by its class in one table and imports only that view. A view is a pure
+function: the same value gives the same bytes, everything somebody else wrote is escaped, every size has a cap. A view
+that fails never takes the value with it: the cell falls back to the value's plain repr.
+
+Read next: `page` (the frame all cards share), `markdown` (a model's words), then one module per kind of value. `live`
+draws a stream while it arrives.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# class -> module:function in this room. Looked up along the MRO, so an error subclass finds the error card.
+VIEWS: dict[str, str] = {
+    "qwenkit.types.reply.Reply": "reply:reply",
+    "qwenkit.types.connection.Connection": "connection:connection",
+    "qwenkit.types.connection.CheckUp": "connection:checkup",
+    "qwenkit.types.ledger.Ledger": "ledger:ledger",
+    "qwenkit.types.wire.Wire": "wire:wire",
+    "qwenkit.types.wire.Exchange": "wire:exchange",
+    "qwenkit.types.models.ModelTable": "models:models",
+    "qwenkit.errors.QwenError": "error:error",
+    "qwenkit.api.conversation.ConversationCalls": "conversation:conversation",
+}
+
+MAX_PLAIN = 40_000
+
+
+def bundle(value: object) -> dict[str, str]:
+    """The value as `text/plain` and, where it has a view, `text/html` (a chart: `image/png`)."""
+    try:
+        view = _view(type(value))
+        found: dict[str, str] = view(value) if view else {"text/plain": repr(value)}
+    except Exception:  # a view must never cost the reader the value itself
+        found = {"text/plain": _repr(value)}
+    return {**found, "text/plain": _bounded(found["text/plain"])}
+
+
+def _view(kind: type) -> Any:
+    for base in kind.__mro__:
+        place = VIEWS.get(f"{base.__module__}.{base.__qualname__}")
+        if place:
+            module, _, name = place.partition(":")
+            return getattr(import_module(f"qwenkit.display.{module}"), name)
+    return None
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def _bounded(plain: str) -> str:
+    """Terminal codes out, the end in sight: what holds for every view is done here once."""
+    from qwenkit.display.text import clean, clip
+
+    shown, rest = clip(plain, MAX_PLAIN)
+    return clean(shown) + (rest and f"\n{rest}")

@@ -1,0 +1,115 @@
+"""The ledger's view: what this session has used, by model and call by call, and how near the budget is.
+
+Costs are estimates from list prices and say so. Times vary from run to run and are marked; `text/plain` has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qwenkit.display.page import Bundle, bar, escape, fold, head, note, page, seconds, table, volatile
+from qwenkit.display.text import columns, line
+from qwenkit.types.ledger import Entry, Ledger
+from qwenkit.types.usage import Cost
+
+MAX_ROWS = 40
+MAX_MODELS = 20
+MAX_NAME = 60
+
+# Columns that appear only when some call has them.
+_KINDS = ("cached", "reasoning", "audio", "image")
+_TIMES: dict[str, Callable[[Entry], float | None]] = {
+    "time": lambda entry: entry.latency,
+    "first": lambda entry: entry.first_token,
+}
+
+
+def ledger(value: Ledger) -> Bundle:
+    entries = list(value)
+    if not entries:
+        empty = "No calls yet."
+        return {"text/plain": empty, "text/html": page("ledger", note(empty))}
+    return {"text/plain": _plain(value, entries), "text/html": _card(value, entries)}
+
+
+def chart(value: Ledger) -> Any:
+    """A matplotlib figure: tokens stacked by kind per call, the cumulative cost as a line."""
+    from qwenkit.display.chart import draw
+
+    return draw(list(value))
+
+
+def money(spent: dict[str, float]) -> str:
+    return " + ".join(str(Cost(amount, currency)) for currency, amount in sorted(spent.items())) or "nothing"
+
+
+def _card(value: Ledger, entries: list[Entry]) -> str:
+    heads, rows = _by_model(value)
+    models = table(heads, [[escape(cell) for cell in row] for row in rows], right=frozenset(range(1, len(heads))))
+    shown = entries[-MAX_ROWS:]
+    hidden = note(f"… {len(entries) - len(shown):,} earlier calls") if len(entries) > len(shown) else ""
+    calls = fold("Call by call", hidden + _calls(shown))
+    return page("ledger", head(_title(value, entries)), _budget(value), models, calls)
+
+
+def _title(value: Ledger, entries: list[Entry]) -> str:
+    count = "1 call" if len(entries) == 1 else f"{len(entries):,} calls"
+    return f"{count}, {value.tokens:,} tokens, ≈ {money(value.cost)} at list prices"
+
+
+def _budget(value: Ledger) -> str:
+    if value.budget is None:
+        return ""
+    spent = value.cost.get(value.budget.currency, 0.0)
+    return f'<p class="qk-level">{bar(spent, value.budget.amount)} {escape(_budget_text(value))}</p>'
+
+
+def _budget_text(value: Ledger) -> str:
+    assert value.budget is not None
+    spent = Cost(value.cost.get(value.budget.currency, 0.0), value.budget.currency)
+    share = spent.amount / value.budget.amount if value.budget.amount else 1.0
+    return f"≈ {spent} of {value.budget} budget ({share:.0%})"
+
+
+def _by_model(value: Ledger) -> tuple[list[str], list[list[str]]]:
+    groups = value.by_model()
+    rows = [[line(name, MAX_NAME), *_totals(group)] for name, group in list(groups.items())[:MAX_MODELS]]
+    rest = [entry for group in list(groups.values())[MAX_MODELS:] for entry in group]
+    if rest:
+        rows.append([f"… {len(groups) - MAX_MODELS} more models", *_totals(rest)])
+    return ["model", "calls", "prompt", "completion", "≈ cost"], rows
+
+
+def _totals(group: list[Entry]) -> list[str]:
+    spent: dict[str, float] = {}
+    for entry in group:
+        if entry.cost:
+            spent[entry.cost.currency] = spent.get(entry.cost.currency, 0.0) + entry.cost.amount
+    prompt, completion = sum(entry.prompt for entry in group), sum(entry.completion for entry in group)
+    return [f"{len(group):,}", f"{prompt:,}", f"{completion:,}", money(spent) if spent else "–"]
+
+
+def _calls(entries: list[Entry]) -> str:
+    kinds = [kind for kind in _KINDS if any(getattr(entry, kind) for entry in entries)]
+    times = [name for name, read in _TIMES.items() if any(read(entry) is not None for entry in entries)]
+    heads = ["#", "model", "prompt", "completion", *kinds, "≈ cost", *times]
+    rows = [_call(entry, kinds, times) for entry in entries]
+    return table(heads, rows, right=frozenset({0, *range(2, len(heads))}))
+
+
+def _call(entry: Entry, kinds: list[str], times: list[str]) -> list[str]:
+    failed = "" if entry.ok else ' <span class="qk-bad">failed</span>'
+    name = f'<span class="qk-short">{escape(line(entry.model, MAX_NAME))}{failed}</span>'
+    counts = [f"{getattr(entry, kind):,}" for kind in ("prompt", "completion")]
+    counts += [f"{getattr(entry, kind):,}" if getattr(entry, kind) else "" for kind in kinds]
+    cost = escape(entry.cost) if entry.cost else "–"
+    return [str(entry.number), name, *counts, cost, *(volatile(seconds(_TIMES[each](entry))) for each in times)]
+
+
+def _plain(value: Ledger, entries: list[Entry]) -> str:
+    heads, rows = _by_model(value)
+    parts = [_title(value, entries), columns([heads, *rows], frozenset(range(1, len(heads))))]
+    if value.budget is not None:
+        parts.append(_budget_text(value))
+    return "\n".join(parts)

@@ -1,0 +1,194 @@
+"""Drawing a stream while it arrives: `reply = show(qwen.chat.stream("…"))`.
+
+In a notebook one card is redrawn in place, a few times a second however fast the words come, and its last state is the
+card that the finished reply draws of itself. In a terminal the words are printed as they come. Interrupting leaves what
+had arrived, says so, and goes on to raise; so does a stream that breaks. Nothing here opens a connection or a thread.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from typing import Any
+
+from qwenkit.display import bundle
+from qwenkit.display.growing import Draft
+from qwenkit.display.page import Bundle
+from qwenkit.display.reply import MAX_NAME, card, plain_call
+from qwenkit.display.text import clean, line
+from qwenkit.types.reply import Choice, Piece, Reply
+
+# The eye follows no more; each repaint costs the kernel about a millisecond and the browser several.
+REPAINTS_PER_SECOND = 10
+# Every repaint sends the whole card: long answers are redrawn less often, so that the connection does not fill up.
+BYTES_PER_SECOND = 250_000
+# Drawing takes at most this share of one core, however slow a repaint is.
+SHARE = 0.02
+
+INTERRUPTED = "Interrupted: this is what had arrived."
+BROKEN = "The stream broke off here."
+
+Publish = Callable[[Bundle, bool], None]
+"""Shows a bundle; True redraws the one shown before."""
+
+
+def show(stream: Any, *, publish: Publish | None = None, clock: Callable[[], float] = time.monotonic) -> Any:
+    """Draw the stream as it arrives and return its reply; for an asynchronous stream, an awaitable of it.
+
+    A stream is anything that iterates over pieces and has the reply so far in `.reply`.
+    """
+    shell = _shell()
+    if publish is None and getattr(shell, "kernel", None) is not None:
+        publish = _publisher(shell)
+    canvas = Card(stream, publish, clock) if publish else Print(stream)
+    return _show_async(stream, canvas, shell) if hasattr(stream, "__aiter__") else _show(stream, canvas, shell)
+
+
+def _show(stream: Any, canvas: Card | Print, shell: Any) -> Reply:
+    with ExitStack() as stack, _kept(canvas):
+        if hasattr(stream, "__enter__"):
+            stack.enter_context(stream)
+        pieces: Iterator[Piece] = iter(stream)
+        for piece in pieces:
+            canvas.add(piece)
+    return _drawn(stream.reply, shell)
+
+
+async def _show_async(stream: Any, canvas: Card | Print, shell: Any) -> Reply:
+    async with AsyncExitStack() as stack:
+        with _kept(canvas):
+            if hasattr(stream, "__aenter__"):
+                await stack.enter_async_context(stream)
+            pieces: AsyncIterator[Piece] = aiter(stream)
+            async for piece in pieces:
+                canvas.add(piece)
+    return _drawn(stream.reply, shell)
+
+
+@contextmanager
+def _kept(canvas: Card | Print) -> Iterator[None]:
+    """Whatever ends the stream, leave a last drawing that says how it ended."""
+    try:
+        yield
+    except BaseException as error:
+        canvas.end(BROKEN if isinstance(error, Exception) else INTERRUPTED)
+        raise
+    canvas.end("")
+
+
+class Card:
+    """One output of a notebook, redrawn in place. Nothing is shown before the first words."""
+
+    def __init__(self, stream: Any, publish: Publish, clock: Callable[[], float]) -> None:
+        self._stream = stream
+        self._publish = publish
+        self._clock = clock
+        self._drafts: dict[int, Draft] = {}
+        self._shown = False
+        self._next = clock()
+
+    def add(self, piece: Piece) -> None:
+        now = self._clock()
+        if now < self._next or not (piece.text or piece.thinking or piece.tool):
+            return
+        size = 0
+        with suppress(Exception):  # a drawing that fails must not cost the stream
+            size = self._paint(self._stream.reply, running=True, words=self._words)
+        spent = self._clock() - now
+        self._next = now + max(1 / REPAINTS_PER_SECOND, spent / SHARE, size / BYTES_PER_SECOND)
+
+    def end(self, remark: str) -> None:
+        reply = self._stream.reply
+        if not remark:
+            self._show(bundle(reply))
+        elif self._shown or any(choice.text or choice.thinking for choice in reply.choices):
+            self._paint(reply, remark=remark)
+
+    def _words(self, choice: Choice) -> str:
+        return self._drafts.setdefault(choice.index, Draft()).html(choice)
+
+    def _paint(self, reply: Reply, **how: Any) -> int:
+        html = card(reply, **how)
+        self._show({"text/plain": line(reply.text, MAX_NAME), "text/html": html})
+        return len(html)
+
+    def _show(self, shown: Bundle) -> None:
+        self._publish(shown, self._shown)
+        self._shown = True
+
+
+class Print:
+    """A terminal: the first answer's words as they come, its thinking dimmed; the rest at the end."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._dim = sys.stdout.isatty()
+        self._thinking = self._wrote = False
+
+    def add(self, piece: Piece) -> None:
+        if piece.index == 0 and piece.thinking:
+            self._write("" if self._thinking or not self._dim else "\x1b[2m", piece.thinking)
+            self._thinking = True
+        if piece.index == 0 and piece.text:
+            self._write(self._answering(), piece.text)
+
+    def end(self, remark: str) -> None:
+        choices = self._stream.reply.choices
+        calls = [clean(plain_call(tool)) for choice in choices[:1] for tool in choice.tool_calls]
+        others = [f"\n[{choice.index + 1}] {clean(choice.text)}" for choice in choices[1:]]
+        last = [*calls, *others, *([remark] if remark else [])]
+        print(
+            (self._answering() if self._thinking else "") + ("\n" if self._wrote else "") + "\n".join(last), flush=True
+        )
+
+    def _answering(self) -> str:
+        """What stands between thinking and answer."""
+        was, self._thinking = self._thinking, False
+        return ("\x1b[0m\n\n" if self._dim else "\n\n") if was else ""
+
+    def _write(self, code: str, text: str) -> None:
+        self._wrote = True
+        print(code + clean(text), end="", flush=True)
+
+
+class Drawn(Reply):
+    """A reply that its cell has drawn already: the cell does not draw it a second time as its result."""
+
+    __slots__ = ("_cell",)
+    _cell: int
+
+    @property
+    def _ipython_display_(self) -> Callable[[], None]:
+        if getattr(_shell(), "execution_count", None) != self._cell:
+            raise AttributeError("draws itself as any reply does")
+        return lambda: None
+
+
+def _drawn(reply: Reply, shell: Any) -> Reply:
+    if shell is None:
+        return reply
+    twin = Drawn()
+    for field in Reply.__slots__:
+        setattr(twin, field, getattr(reply, field))
+    twin._cell = shell.execution_count
+    return twin
+
+
+def _shell() -> Any:
+    """The running IPython shell, if there is one; IPython is never imported for asking."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def _publisher(shell: Any) -> Publish:
+    """Straight to the publisher: 40 % cheaper than display handles. The id travels beside the output, not in it."""
+    from secrets import token_hex
+
+    transient = {"display_id": token_hex(8)}
+
+    def publish(bundle: Bundle, update: bool) -> None:
+        shell.display_pub.publish(bundle, transient=transient, update=update)
+
+    return publish

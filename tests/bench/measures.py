@@ -1,0 +1,165 @@
+"""The measurements and their goals, as data; and the rounds that carry them out.
+
+A `Measure` names its contestants, its floor and its goals. A round runs each contestant once; a goal is a figure of one
+round, and its verdict hangs on the median over all rounds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tests.bench.drawing import drawing
+from tests.bench.processes import Failed, fresh
+from tests.bench.starts import first_answer, importing
+from tests.bench.works import Figures
+
+Round = dict[str, Figures]
+Run = Callable[[str, str, int], Figures]
+AGAIN = " again"  # marks the second run of the floor, the A/A control
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a contestant must reach: a figure of a round, at most (or at least) so much."""
+
+    contestant: str
+    text: str
+    figure: Callable[[Round], float]
+    limit: float
+    at_least: bool = False
+
+    def met(self, median: float) -> bool:
+        return median >= self.limit if self.at_least else median <= self.limit
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`over` names a contestant whose times are subtracted from the others', round by round."""
+
+    name: str
+    title: str
+    unit: str
+    run: Run
+    contestants: tuple[str, ...]
+    floor: str | None
+    goals: tuple[Goal, ...]
+    size: int = 1
+    quick: int = 1
+    over: str | None = None
+
+
+class Result:
+    """All rounds of a measure, and what went wrong with whom."""
+
+    def __init__(self, measure: Measure) -> None:
+        self.measure = measure
+        self.rounds: list[Round] = []
+        self.failures: dict[str, str] = {}
+
+    def each(self, figure: Callable[[Round], float]) -> list[float]:
+        """The figure of every round; empty when a contestant it needs did not run."""
+        try:
+            return [figure(each) for each in self.rounds]
+        except KeyError:
+            return []
+
+    def missed(self) -> bool:
+        judged = [(goal, self.each(goal.figure)) for goal in self.measure.goals]
+        return bool(self.failures) or any(values and not goal.met(statistics.median(values)) for goal, values in judged)
+
+
+def carry_out(measure: Measure, url: str, rounds: int, size: int, only: list[str]) -> Result:
+    """Every contestant once per round, in an order of the round's own; a discarded round first fills the caches."""
+    result = Result(measure)
+    for number in range(-1 if size == 1 else 0, rounds):
+        order = [each for each in measure.contestants if _takes_part(each, only) and each not in result.failures]
+        random.Random(number).shuffle(order)
+        figures: Round = {}
+        for contestant in order:
+            try:
+                figures[contestant] = measure.run(contestant.removesuffix(AGAIN), url, size)
+            except Failed as failure:
+                result.failures[contestant] = str(failure)
+        if number >= 0:
+            result.rounds.append(_beyond(figures, measure.over))
+    return result
+
+
+def _takes_part(contestant: str, only: list[str]) -> bool:
+    """Peers are optional: one that is not installed, or not asked for, sits out."""
+    peer = contestant.removesuffix(AGAIN).removesuffix("-async").split(".")[0]
+    here = peer in {"python", "loop", "print", "show"} or importlib.util.find_spec(peer) is not None
+    return here and (not only or peer in only)
+
+
+def _beyond(figures: Round, over: str | None) -> Round:
+    if over not in figures:
+        return figures
+    times = {key: value for key, value in figures[over].items() if key in ("cpu", "wall")}
+    rest = {name: each for name, each in figures.items() if name != over}
+    return {name: {**each, **{key: each[key] - time for key, time in times.items()}} for name, each in rest.items()}
+
+
+def _work(name: str, contestant: str, url: str, size: int) -> Figures:
+    figures: Figures = json.loads(fresh("-m", "tests.bench.works", name, contestant, url, str(size))[0])
+    return figures
+
+
+def _times(contestant: str, peer: str, limit: float) -> Goal:
+    return Goal(contestant, f"≤ {limit:g}x {peer}", lambda each: each[contestant]["cpu"] / each[peer]["cpu"], limit)
+
+
+def _ahead(contestant: str, peer: str, limit: float) -> Goal:
+    text = f"{limit:g}x less than {peer}"
+    return Goal(contestant, text, lambda each: each[peer]["cpu"] / each[contestant]["cpu"], limit, at_least=True)
+
+
+def _at_most(contestant: str, key: str, limit: float, text: str) -> Goal:
+    return Goal(contestant, text, lambda each: each[contestant][key], limit)
+
+
+_SYNC = ("httpx", "httpx again", "openai", "dashscope", "qwenkit")
+_ASYNC = ("httpx-async", "httpx-async again", "openai-async", "qwenkit-async")
+_IMPORT_GOALS = (
+    _at_most("qwenkit", "cpu", 60, "≤ 60 ms"),
+    _ahead("qwenkit", "openai", 8),
+    _ahead("qwenkit", "dashscope", 8),
+)
+_STREAM_GOALS = (
+    _times("qwenkit", "httpx", 1.0),
+    _ahead("qwenkit", "openai", 6),
+    _ahead("qwenkit", "dashscope", 1),
+)
+_CROWD_GOALS = (
+    _at_most("qwenkit-async", "cpu", 700, "≤ 700 µs"),
+    Goal("qwenkit-async", "p99 ≤ 3x p50", lambda each: each["qwenkit-async"]["p99"] / each["qwenkit-async"]["p50"], 3),
+    _ahead("qwenkit-async", "openai-async", 1.8),
+)
+MEASURES = (
+    Measure("import", "import, beyond a bare interpreter", "ms", importing,
+            ("python", *_SYNC, "qwenkit.Client"), "httpx", _IMPORT_GOALS, over="python"),
+    Measure("start", "process start to the first answer", "ms", first_answer,
+            _SYNC, "httpx", (_times("qwenkit", "httpx", 1.2),)),
+    Measure("stream", "a long stream into typed events", "µs/chunk", partial(_work, "stream"),
+            _SYNC, "httpx", _STREAM_GOALS, 20_000, 4_000),
+    Measure("stream-async", "the same, awaited", "µs/chunk", partial(_work, "stream"),
+            _ASYNC, "httpx-async", (_times("qwenkit-async", "httpx-async", 1.0),), 20_000, 4_000),
+    Measure("sequence", "short requests, one after another", "µs/call", partial(_work, "sequence"),
+            _SYNC, "httpx", (_times("qwenkit", "httpx", 1.15),), 500, 100),
+    Measure("sequence-async", "the same, awaited", "µs/call", partial(_work, "sequence"),
+            _ASYNC, "httpx-async", (_times("qwenkit-async", "httpx-async", 1.15),), 500, 100),
+    Measure("crowd", "calls in parallel, 50 at a time", "µs/call", partial(_work, "crowd"),
+            _ASYNC, "httpx-async", _CROWD_GOALS, 500, 200),
+    Measure("drawing", "drawing 100 tokens a second in a kernel, beyond the bare loop", "% of a core", drawing,
+            ("loop", "loop again", "print", "show"), None, (_at_most("show", "cpu", 3, "≤ 3 %"),),
+            300, 100, over="loop"),
+    Measure("memory", "what a long stream leaves behind", "µs/chunk", partial(_work, "memory"),
+            ("httpx", "httpx again", "qwenkit"), "httpx",
+            (_at_most("qwenkit", "growth", 1, "≤ 1 MB beyond its text"),), 200_000, 60_000),
+)  # fmt: skip

@@ -1,0 +1,145 @@
+"""What happens to a request, from the door to the route.
+
+    name it -> a neighbour's? -> read and note it -> a fault waiting? -> a valid key? -> the route -> or a refusal
+
+Route modules offer a list ROUTES; a new API family is one more module in `_FAMILIES`. Every answer carries
+`x-request-id`. Whatever goes wrong ends in the documented error body; what should not happen is printed to stderr too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Router
+from starlette.types import Message, Receive, Scope, Send
+
+from qwenkit.sandbox import auth, chat, listing
+from qwenkit.sandbox.errors import Refusal
+from qwenkit.sandbox.faults import Fault, parse
+from qwenkit.sandbox.misbehave import error_event, misbehave
+from qwenkit.sandbox.routing import routes
+from qwenkit.sandbox.service import Service
+
+LARGEST_BODY = 16 * 1024 * 1024  # the shared hosts' limit
+WHAT = (
+    "This is the qwenkit sandbox, a small program on this machine that speaks the DashScope protocols for lessons and "
+    "tests. It is not Qwen and sends nothing anywhere."
+)
+_FAMILIES = (auth, chat, listing)
+_PREFIXES = ("/compatible-mode/", "/api/")
+
+
+class App:
+    """The ASGI application of one sandbox."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        verbs = [verb for family in _FAMILIES for verb in family.ROUTES]
+        self.router = Router(routes(service, verbs), redirect_slashes=False, default=_lost)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        door = _Door(send, self.service.ids.next())
+        scope["state"]["request_id"] = door.request_id
+        try:
+            await self._admit(scope, receive, door)
+        except (ClientDisconnect, asyncio.CancelledError):
+            return  # the client has left, or the sandbox is stopping
+        except Refusal as refusal:
+            await door.refuse(refusal, scope, receive)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            await door.refuse(Refusal("InternalError"), scope, receive)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, path = Headers(scope=scope), scope["path"]
+        auth.check_neighbour(headers)
+        body = await _read(receive)
+        scope["state"]["body"] = body
+        query = QueryParams(scope["query_string"])
+        self.service.journal.note(
+            scope["method"], path, query, dict(headers.items()), scope["state"]["request_id"], body
+        )
+        fault = self._fault(headers, path)
+        if fault:
+            await misbehave(fault, self._answer, scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    def _fault(self, headers: Headers, path: str) -> Fault | None:
+        asked = headers.get("x-sandbox-fault") if self.service.header_faults else None
+        if not asked:
+            return self.service.faults.take(path)
+        try:
+            return parse(asked)
+        except ValueError as problem:
+            raise Refusal("InvalidParameter", f"X-Sandbox-Fault: {problem}") from None
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/":
+            await _about(Headers(scope=scope))(scope, receive, send)
+            return
+        if path.startswith(_PREFIXES):
+            auth.check_key(self.service, path, Headers(scope=scope))
+        await self.router(scope, receive, send)
+
+
+class _Door:
+    """The way out: puts the request id on every answer, and knows whether one has begun."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.request_id = request_id
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            name = (b"x-request-id", self.request_id.encode())
+            message = {**message, "headers": [*message["headers"], name, (b"x-dashscope-call-gateway", b"true")]}
+        await self.send(message)
+
+    async def refuse(self, refusal: Refusal, scope: Scope, receive: Receive) -> None:
+        if self.begun:
+            await self.send({"type": "http.response.body", "body": error_event(refusal), "more_body": False})
+            return
+        kind = "text/event-stream;charset=UTF-8" if refusal.framed else "application/json"
+        body = refusal.body(scope["path"], self.request_id)
+        headers = {"content-type": kind, **refusal.headers}
+        await Response(body, refusal.status, headers)(scope, receive, self)
+
+
+async def _read(receive: Receive) -> bytes:
+    """The whole body, which is then at hand for the journal and the route."""
+    pieces: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > LARGEST_BODY:
+            raise Refusal("BadRequest.TooLarge")
+        more = message.get("more_body", False)
+    return b"".join(pieces)
+
+
+async def _lost(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"].startswith("/api/"):
+        raise Refusal("InvalidParameter", "url error, please check url！")
+    raise Refusal("NotFound")
+
+
+def _about(headers: Headers) -> Response:
+    if "text/html" in headers.get("accept", ""):
+        return HTMLResponse(f"<!doctype html><title>qwenkit sandbox</title><h1>qwenkit sandbox</h1><p>{WHAT}</p>")
+    paths = [f"{method} {path}" for family in _FAMILIES for method, path, _ in family.ROUTES]
+    return JSONResponse({"service": "qwenkit sandbox", "what": WHAT, "paths": paths})

@@ -1,0 +1,69 @@
+"""`POST /compatible-mode/v1/chat/completions`: check the order, ask the mind, bill it, answer whole or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from qwenkit.catalogue import tokens
+from qwenkit.sandbox.answers import Letterhead, usage
+from qwenkit.sandbox.errors import invalid
+from qwenkit.sandbox.order import Order
+from qwenkit.sandbox.routing import Verb, json_body
+from qwenkit.sandbox.rules import check
+from qwenkit.sandbox.service import Service
+
+EVENT_STREAM = {"content-type": "text/event-stream;charset=UTF-8", "cache-control": "no-cache"}
+
+
+async def completions(service: Service, request: Request) -> Response:
+    from qwenkit.sandbox.asking import ask
+
+    order = check(json_body(request))
+    prompt_tokens = _prompt_tokens(order)
+    answers = ask(service, order)
+    details = service.cache.details(order.model.line, order.messages, prompt_tokens, service.clock())
+    bill = usage(answers, prompt_tokens, details, order.thinking)
+    head = _letterhead(service, order, request.state.request_id)
+    if not order.stream:
+        return JSONResponse(head.completion(answers, bill))
+    events = head.events(answers, bill if order.include_usage else None)
+    return StreamingResponse(paced(events, service.pace), headers=EVENT_STREAM)
+
+
+async def paced(events: Iterator[bytes], pace: float | None) -> AsyncIterator[bytes]:
+    """The events, `pace` of them a second. Without a pace others still get their turn between two of them."""
+    clock = asyncio.get_running_loop().time
+    due = clock()
+    for event in events:
+        yield event
+        due += 1 / pace if pace else 0.0
+        await asyncio.sleep(max(due - clock(), 0.0))
+
+
+def _prompt_tokens(order: Order) -> int:
+    tools = order.several("tools")
+    count = tokens.count_messages(order.messages)
+    count += tokens.count(json.dumps(tools, ensure_ascii=False)) if tools else 0
+    if order.max_input and count > order.max_input:
+        raise invalid(f"Range of input length should be [1, {order.max_input}]")
+    return count
+
+
+def _letterhead(service: Service, order: Order, request_id: str) -> Letterhead:
+    wanted = order.body.get("logprobs") and order.model.logprobs
+    alternatives = order.body.get("top_logprobs") or 0
+    return Letterhead(
+        request_id,
+        order.model.name,
+        int(service.clock()),
+        order.thinking,
+        alternatives if wanted else None,
+    )
+
+
+ROUTES: list[Verb] = [("POST", "/compatible-mode/v1/chat/completions", completions)]

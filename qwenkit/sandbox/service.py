@@ -1,0 +1,34 @@
+"""What the routes of one running sandbox share: its key, its seed, its clock and what it remembers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from qwenkit.sandbox.caching import PromptCache
+from qwenkit.sandbox.faults import Faults
+from qwenkit.sandbox.identity import RequestIds
+from qwenkit.sandbox.journal import Journal
+from qwenkit.sandbox.store import Store
+
+
+@dataclass
+class Service:
+    """One sandbox at work. `pace` is tokens per second of a stream, None as fast as it goes."""
+
+    key: str = field(repr=False)
+    seed: int = 0
+    pace: float | None = None
+    region: str = "beijing"
+    workspaces: Sequence[str] | None = None
+    header_faults: bool = True
+    clock: Callable[[], float] = time.time
+    faults: Faults = field(default_factory=Faults)
+    journal: Journal = field(default_factory=Journal)
+    store: Store = field(default_factory=Store)
+    cache: PromptCache = field(default_factory=PromptCache)
+    ids: RequestIds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ids = RequestIds(self.seed)

@@ -1,0 +1,83 @@
+"""The official `openai` SDK, unmodified, pointed at the sandbox. One test body asks through both of its flavours."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import openai
+import pytest
+
+from qwenkit.sandbox import Sandbox
+
+os.environ.update(NO_PROXY="*", no_proxy="*")
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(key="sk-conformance") as running:
+        yield running
+
+
+@pytest.fixture
+def box(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox, without faults that an earlier test left."""
+    yield sandbox
+    sandbox.clear_faults()
+
+
+class Flavour:
+    """The SDK's sync or async client behind one awaitable face."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    async def create(self, content: str | list[dict[str, Any]] = "Hello", **options: Any) -> Any:
+        """A chat completion; `content` is what the user says, or the whole list of messages."""
+        messages = [{"role": "user", "content": content}] if isinstance(content, str) else content
+        asked = {"model": "qwen-plus", "messages": messages, **options}
+        return await self.result(self.client.chat.completions.create, **asked)
+
+    async def stream(self, content: str | list[dict[str, Any]] = "Hello", **options: Any) -> list[Any]:
+        """The chunks of a streamed completion."""
+        return await self.items(await self.create(content, stream=True, **options))
+
+    async def helper(self, content: str | list[dict[str, Any]], **options: Any) -> tuple[list[Any], Any]:
+        """The events and the final completion of the SDK's own `stream()` helper."""
+        messages = [{"role": "user", "content": content}] if isinstance(content, str) else content
+        manager = self.client.chat.completions.stream(model="qwen-plus", messages=messages, **options)
+        if isinstance(self.client, openai.OpenAI):
+            with manager as stream:
+                return list(stream), stream.get_final_completion()
+        async with manager as stream:
+            return [event async for event in stream], await stream.get_final_completion()
+
+    async def result(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        answer = call(*args, **options)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    async def items(self, several: Any) -> list[Any]:
+        if isinstance(self.client, openai.OpenAI):
+            return list(several)
+        return [each async for each in several]
+
+    def retrying(self, times: int) -> Flavour:
+        return Flavour(self.client.with_options(max_retries=times))
+
+
+@pytest.fixture(params=["sync", "async"])
+async def sdk(request: pytest.FixtureRequest, box: Sandbox) -> AsyncIterator[Flavour]:
+    options: dict[str, Any] = {
+        "base_url": box.url + "/compatible-mode/v1",
+        "api_key": box.key,
+        "max_retries": 0,
+        "timeout": 10,
+    }
+    if request.param == "sync":
+        with openai.OpenAI(**options) as client:
+            yield Flavour(client)
+    else:
+        async with openai.AsyncOpenAI(**options) as aclient:
+            yield Flavour(aclient)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qwenkit.api.client import AsyncClient as AsyncClient
     from qwenkit.api.client import Client as Client
     from qwenkit.api.trace import trace as trace
+    from qwenkit.display.bars import bars as bars
     from qwenkit.display.live import show as show
     from qwenkit.errors import APIError as APIError
     from qwenkit.errors import AuthError as AuthError
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "api.client": ("AsyncClient", "Client"),
     "api.trace": ("trace",),
+    "display.bars": ("bars",),
     "display.live": ("show",),
     "errors": (
         "APIError",

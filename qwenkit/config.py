@@ -27,7 +27,7 @@ _WS_NAMES = ("DASHSCOPE_WEBSOCKET_BASE_URL",)
 _REGION_NAMES = ("DASHSCOPE_REGION", "DASHSCOPE_API_REGION")
 _WORKSPACE_NAMES = ("DASHSCOPE_WORKSPACE", "DASHSCOPE_WORKSPACE_ID")
 _ENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*$")
-_KEY = re.compile(r"[!-~]+")  # visible ASCII: what a header may carry
+_KEY = re.compile(r"[!#-&(-_a-~]+")  # visible ASCII, which a header may carry, without quotes
 _WORKSPACE = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _GET_KEY = "get one in the Model Studio console, then set DASHSCOPE_API_KEY; or use qk.sandbox(), which needs none"
 

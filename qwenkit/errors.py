@@ -41,7 +41,7 @@ class QwenError(Exception):
         self.request_id = request_id
         self.tries = tries
         self.reply: Any = None
-        self._drawn_in: int | None = None
+        self._drawn_in: Any = ()  # the cell whose card was drawn
 
     def __str__(self) -> str:
         told = self.request_id and not _notebook()  # in a notebook the card has it, and saved outputs stay the same
@@ -55,6 +55,10 @@ class QwenError(Exception):
 
         bundle: dict[str, str] = import_module("qwenkit.display").bundle(self)
         return bundle
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """IPython prints exceptions its own way unless told otherwise; ours tell their one line."""
+        printer.text(f"{type(self).__name__}: {self}")
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints in place of a traceback: one line, with the card above it in a notebook."""
@@ -168,9 +172,10 @@ def _notebook() -> Any:
 def _draw(error: QwenError) -> None:
     """Publish the card when a notebook front end is listening; a terminal keeps to the one line."""
     shell = _notebook()
-    if shell is None or error._drawn_in == shell.execution_count:  # ipykernel asks twice for one cell
+    cell = getattr(shell, "execution_count", None)
+    if shell is None or error._drawn_in == cell:  # ipykernel asks twice for one cell
         return
-    error._drawn_in = shell.execution_count
+    error._drawn_in = cell
     with contextlib.suppress(Exception):  # a card that cannot be drawn must not hide the error
         bundle = error._repr_mimebundle_()
         if "text/html" in bundle:

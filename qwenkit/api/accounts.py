@@ -7,6 +7,7 @@ through under the last yuan.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import warnings
@@ -82,7 +83,11 @@ class Accounts:
             near = spent + estimate >= _WARN_AT * budget.amount and not self._warned
             self._warned = self._warned or near
         if near:
-            warnings.warn(f"{_WARN_AT:.0%} of the budget of {budget} is spent", BudgetWarning, stacklevel=7)
+            try:
+                warnings.warn(f"{_WARN_AT:.0%} of the budget of {budget} is spent", BudgetWarning, _users_line())
+            except BudgetWarning:  # made an error by the user's own filter: this call is not sent either
+                self.release(estimate)
+                raise
 
 
 class OpenCall:
@@ -146,6 +151,14 @@ class OpenCall:
             request_id=request_id,
             ok=ok,
         )
+
+
+def _users_line() -> int:
+    """The stack level of the first line outside qwenkit, seen from whoever asks."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("qwenkit."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _money(budget: Any, region: str) -> Cost | None:

@@ -58,8 +58,10 @@ def _complete(core: Core, request: Request, opened: OpenCall) -> Flow[Reply]:
 
 def open_call(core: Core, body: dict[str, Any]) -> OpenCall:
     """Account for a chat call; its longest answer is what the body allows, for each of `n`."""
-    most = body.get("max_tokens") or body.get("max_completion_tokens")
-    return core.accounts.open("chat", body["model"], body["messages"], most * body.get("n", 1) if most else None)
+    most, answers = body.get("max_tokens") or body.get("max_completion_tokens"), body.get("n") or 1
+    if not (isinstance(most, int) and isinstance(answers, int)):  # nonsense goes to the service, which says why
+        most, answers = 0, 1
+    return core.accounts.open("chat", body["model"], body["messages"], most * answers or None)
 
 
 def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOptions) -> Plan:

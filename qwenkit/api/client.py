@@ -42,6 +42,8 @@ class ClientCalls(Shown):
     """What both flavours share: the card, the ledger, and the calls that belong to no noun."""
 
     _core: Core
+    box: Any = None
+    """The embedded sandbox itself, None for a live client: `qwen.box.fault("429")` makes it misbehave."""
 
     @property
     def usage(self) -> Ledger:
@@ -90,8 +92,11 @@ class ClientCalls(Shown):
         return self.connection._repr_mimebundle_(include, exclude)
 
     def __repr__(self) -> str:
-        where = "sandbox" if self._core.sandbox else self._core.config.region or self._core.config.root
-        return f"{type(self).__name__}({where!r}, model={self._core.model!r})"
+        core = getattr(self, "_core", None)
+        if core is None:  # a debugger looks at a client whose settings were refused
+            return f"{type(self).__name__}(not connected)"
+        where = "sandbox" if core.sandbox else core.config.region or core.config.root
+        return f"{type(self).__name__}({where!r}, model={core.model!r})"
 
 
 class Client(ClientCalls, SyncNoun):

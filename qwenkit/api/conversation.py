@@ -29,7 +29,6 @@ from qwenkit.types.reply import Reply
 
 C = TypeVar("C", bound="ConversationCalls")
 
-_ANSWER_ROOM = 1024  # tokens kept free for the answer when max_tokens does not say
 _POLICIES = ("trim", "refuse")
 
 
@@ -107,6 +106,7 @@ class ConversationCalls(Shown):
             "messages": [message.to_wire() for message in self.messages],
         }
         target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         return target
 
@@ -115,7 +115,7 @@ class ConversationCalls(Shown):
         try:
             facts = json.loads(Path(path).read_text(encoding="utf-8"))
             messages = [_from_wire(message) for message in facts["messages"]]
-        except (OSError, ValueError, KeyError, TypeError) as bad:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
             raise ConfigError(
                 f"{Path(path).name} is not a saved conversation ({bad})", hint="use talk.save(path)"
             ) from bad
@@ -133,15 +133,22 @@ class ConversationCalls(Shown):
     def _fitting(self, asked: Message, options: ChatOptions) -> Messages:
         """The history with the new message, made to fit the window by the policy."""
         limit = self.context_limit
-        room = options.get("max_tokens") or self.options.get("max_tokens") or _ANSWER_ROOM
+        room = self._room(options)
         while limit is not None and self._tokens([*self.messages, asked]) + room > limit:
             if self.policy == "refuse" or not self._forget():
                 needed = self._tokens([*self.messages, asked]) + room
+                bound = f"{self.model} reads" if self._limit is None else "this conversation is limited to"
                 raise ConfigError(
-                    f"this turn needs {needed:,} tokens and {self.model} reads {limit:,}; nothing was sent",
+                    f"this turn needs {needed:,} tokens and {bound} {limit:,}; nothing was sent",
                     hint="shorten it, start a new conversation, or use when_full='trim'",
                 )
         return [*self.messages, asked]
+
+    def _room(self, options: ChatOptions) -> int:
+        """Tokens to keep free for the answer. A model's input limit leaves them already; one set by hand does not."""
+        if self._limit is None:
+            return 0
+        return options.get("max_tokens") or self.options.get("max_tokens") or 0
 
     def _forget(self) -> bool:
         """Drop the oldest turn: a user message and everything up to the next one."""
@@ -188,7 +195,7 @@ class Conversation(ConversationCalls, SyncNoun):
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
         asked = self._asked(prompt)
         stream = Chat(self._core).stream(self._fitting(asked, options), model=self.model, **self._merged(options))
-        stream._on_reply = lambda reply: self._remember(asked, reply)
+        stream._reading.on_reply = lambda reply: self._remember(asked, reply)
         return stream
 
 
@@ -199,7 +206,7 @@ class AsyncConversation(ConversationCalls, AsyncNoun):
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
         asked = self._asked(prompt)
         stream = AsyncChat(self._core).stream(self._fitting(asked, options), model=self.model, **self._merged(options))
-        stream._on_reply = lambda reply: self._remember(asked, reply)
+        stream._reading.on_reply = lambda reply: self._remember(asked, reply)
         return stream
 
 

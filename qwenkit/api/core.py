@@ -5,6 +5,7 @@ The drivers are made on first use, because loading httpx costs more than everyth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +34,19 @@ class Core:
         self.observers: list[Observer] = []
         self.accounts = Accounts(region=config.region, budget=budget, sandbox=sandbox)
         self.patience = retry.Patience(max_retries=config.max_retries)
+        self._lock = threading.Lock()
         self._driver: Driver | None = None
         self._async_driver: AsyncDriver | None = None
 
     @property
     def driver(self) -> Driver:
-        if self._driver is None:
+        driver = self._driver
+        if driver is None:
             from qwenkit.transport.http import Driver
 
-            self._driver = Driver(self.config.root, self.observers)
-        return self._driver
+            with self._lock:  # threads that make their first calls at once must share one
+                driver = self._driver = self._driver or Driver(self.config.root, self.observers)
+        return driver
 
     @property
     def async_driver(self) -> AsyncDriver:

@@ -6,8 +6,9 @@ early raises `StreamBroken`, an error inside it the typed error, and both carry 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing
+from typing import Any
 
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
@@ -16,8 +17,6 @@ from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Answer, Request
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Piece, Reply
-
-S = TypeVar("S", bound="_Stream")
 
 
 class Plan:
@@ -31,84 +30,142 @@ class Plan:
         self.body = body
 
 
-class _Stream:
-    """What both flavours share: the fold, the reply so far, and the books."""
+class Reading:
+    """A stream being read: its fold and its books.
 
-    def __init__(self, core: Core, plan: Plan, on_reply: Callable[[Reply], None] | None = None) -> None:
-        self._core = core
-        self._plan = plan
-        self._fold = plan.fold
-        self._on_reply = on_reply
-        self._answer: Answer | None = None
+    It does not know the stream in the user's hand. So a stream that is dropped half read goes at once, and its
+    connection with it.
+    """
+
+    def __init__(self, core: Core, plan: Plan) -> None:
+        self.core = core
+        self.request = plan.request
+        self.fold = plan.fold
+        self.on_reply: Callable[[Reply], None] | None = None
+        self.reply: Reply | None = None
+        self.over = False
+        self._body = plan.body
+        self._tries = 0  # once the answer has begun, how often it was asked for
         self._call: OpenCall | None = None
-        self._reply: Reply | None = None
+
+    def begin(self) -> OpenCall:
+        from qwenkit.api.chat import open_call
+
+        self._call = open_call(self.core, self._body)
+        return self._call
+
+    def opened(self, answer: Answer) -> Any:
+        self._tries = answer.tries
+        self.fold.request_id = answer.headers.get("x-request-id", "")
+        return answer.opened
+
+    def ended(self) -> None:
+        """All bytes came. Book the call, or complain when the answer has no end."""
+        if not self.fold.ended:
+            raise self.fold.broken("the stream ended before the answer did")
+        reply = self.fold.reply()
+        assert self._call is not None
+        reply.receipt = self._call.finished(
+            reply.usage,
+            model=reply.model,
+            request_id=self.fold.request_id,
+            tries=self._tries,
+            streamed=True,
+        )
+        self.reply = reply
+        if self.on_reply is not None:
+            self.on_reply(reply)
+
+    def failed(self, error: BaseException) -> BaseException:
+        """Book a stream that did not reach its end, and say what to raise."""
+        if self._call is not None:
+            self._call.failed(error, self.fold.usage)
+        if isinstance(error, TransportError) and self._tries:
+            broken = self.fold.broken("the stream broke off before the answer was complete")
+            broken.__cause__ = error
+            return broken
+        if isinstance(error, QwenError) and error.reply is None and self._tries:
+            self.fold.carry(error)
+        return error
+
+
+def _read(reading: Reading) -> Generator[Piece, None, None]:
+    body = None
+    try:
+        call = reading.begin()
+        body = reading.opened(reading.core.driver.run(reading.core.send(reading.request)))
+        decoder, fold = EventDecoder(), reading.fold
+        for chunk in body:
+            for event in decoder.feed(chunk):
+                for piece in fold.add(event.data):
+                    call.first_token()
+                    yield piece
+        for event in decoder.close():
+            yield from fold.add(event.data)
+        reading.ended()
+    except BaseException as error:
+        raise reading.failed(error) from error.__cause__
+    finally:
+        reading.over = True
+        if body is not None:
+            body.close()
+
+
+async def _aread(reading: Reading) -> AsyncGenerator[Piece, None]:
+    body = None
+    try:
+        call = reading.begin()
+        body = reading.opened(await reading.core.async_driver.run(reading.core.send(reading.request)))
+        decoder, fold = EventDecoder(), reading.fold
+        async with aclosing(aiter(body)) as chunks:
+            async for chunk in chunks:
+                for event in decoder.feed(chunk):
+                    for piece in fold.add(event.data):
+                        call.first_token()
+                        yield piece
+        for event in decoder.close():
+            for piece in fold.add(event.data):
+                yield piece
+        reading.ended()
+    except BaseException as error:
+        raise reading.failed(error) from error.__cause__
+    finally:
+        reading.over = True
+        if body is not None:
+            await body.close()
+
+
+class _Stream:
+    """What both flavours share: the reply so far, and that a stream is read once."""
+
+    def __init__(self, core: Core, plan: Plan) -> None:
+        self._reading = Reading(core, plan)
         self._started = False
-        self._over = False
 
     @property
     def reply(self) -> Reply:
         """The answer so far; the finished reply once the stream has ended."""
-        return self._reply or self._fold.reply()
+        return self._reading.reply or self._reading.fold.reply()
 
     @property
     def request_id(self) -> str:
-        return self._fold.request_id
+        return self._reading.fold.request_id
 
-    def _start(self) -> None:
+    def _start(self) -> Reading:
         if self._started:
             raise ConfigError("this stream was already read", hint="its answer is in stream.reply; ask again for more")
         self._started = True
-
-    def _begin(self) -> OpenCall:
-        from qwenkit.api.chat import open_call
-
-        self._call = open_call(self._core, self._plan.body)
-        return self._call
-
-    def _opened(self, answer: Answer) -> None:
-        self._answer = answer
-        self._fold.request_id = answer.headers.get("x-request-id", "")
-
-    def _ended(self) -> None:
-        """All bytes came. Book the call, or complain when the answer has no end."""
-        if not self._fold.ended:
-            raise self._fold.broken("the stream ended before the answer did")
-        reply = self._fold.reply()
-        assert self._call is not None
-        assert self._answer is not None
-        reply.receipt = self._call.finished(
-            reply.usage,
-            model=reply.model,
-            request_id=self.request_id,
-            tries=self._answer.tries,
-            streamed=True,
-        )
-        self._reply = reply
-        if self._on_reply is not None:
-            self._on_reply(reply)
-
-    def _failed(self, error: BaseException) -> BaseException:
-        """Book a stream that did not reach its end, and say what to raise."""
-        if self._call is not None:
-            self._call.failed(error, self._fold.reply().usage)
-        if isinstance(error, TransportError) and self._answer is not None:
-            broken = self._fold.broken(f"the stream broke off: {error.message}")
-            broken.__cause__ = error
-            return broken
-        if isinstance(error, QwenError) and error.reply is None and self._answer is not None:
-            self._fold.carry(error)
-        return error
+        return self._reading
 
 
 class ChatStream(_Stream):
     """`with qwen.chat.stream("…") as stream: for piece in stream: print(piece.text, end="")`."""
 
-    _pieces: Iterator[Piece] | None = None
+    _pieces: Generator[Piece, None, None] | None = None
 
     def __iter__(self) -> Iterator[Piece]:
-        if self._pieces is None or self._over:
-            self._start()
-            self._pieces = self._read()
+        if self._pieces is None or self._reading.over:
+            self._pieces = _read(self._start())
         return self._pieces
 
     def __enter__(self) -> ChatStream:
@@ -120,8 +177,8 @@ class ChatStream(_Stream):
     def close(self) -> None:
         """Let go of the connection. What has arrived stays in `reply`."""
         if self._pieces is not None:
-            self._pieces.close()  # type: ignore[attr-defined]
-        self._started = self._over = True
+            self._pieces.close()
+        self._started = self._reading.over = True
 
     def text(self) -> Iterator[str]:
         """Only the words: `for text in stream.text(): …`."""
@@ -129,44 +186,20 @@ class ChatStream(_Stream):
 
     def finish(self) -> Reply:
         """Read to the end and give the whole reply."""
-        if self._reply is None:
+        if self._reading.reply is None:
             for _ in self:
                 pass
         return self.reply
-
-    def _read(self) -> Iterator[Piece]:
-        call = None
-        body = None
-        try:
-            call = self._begin()
-            self._opened(self._core.driver.run(self._core.send(self._plan.request)))
-            body = self._answer.opened  # type: ignore[union-attr]
-            decoder, fold = EventDecoder(), self._fold
-            for chunk in body:
-                for event in decoder.feed(chunk):
-                    for piece in fold.add(event.data):
-                        call.first_token()
-                        yield piece
-            for event in decoder.close():
-                yield from fold.add(event.data)
-            self._ended()
-        except BaseException as error:
-            raise self._failed(error) from error.__cause__
-        finally:
-            self._over = True
-            if body is not None:
-                body.close()
 
 
 class AsyncChatStream(_Stream):
     """`async with aqwen.chat.stream("…") as stream: async for piece in stream: …`."""
 
-    _pieces: AsyncIterator[Piece] | None = None
+    _pieces: AsyncGenerator[Piece, None] | None = None
 
     def __aiter__(self) -> AsyncIterator[Piece]:
-        if self._pieces is None or self._over:
-            self._start()
-            self._pieces = self._read()
+        if self._pieces is None or self._reading.over:
+            self._pieces = _aread(self._start())
         return self._pieces
 
     async def __aenter__(self) -> AsyncChatStream:
@@ -178,35 +211,18 @@ class AsyncChatStream(_Stream):
     async def aclose(self) -> None:
         """Let go of the connection. What has arrived stays in `reply`."""
         if self._pieces is not None:
-            await self._pieces.aclose()  # type: ignore[attr-defined]
-        self._started = self._over = True
+            await self._pieces.aclose()
+        self._started = self._reading.over = True
+
+    async def text(self) -> AsyncIterator[str]:
+        """Only the words: `async for text in stream.text(): …`."""
+        async for piece in self:
+            if piece.text:
+                yield piece.text
 
     async def finish(self) -> Reply:
         """Read to the end and give the whole reply."""
-        if self._reply is None:
+        if self._reading.reply is None:
             async for _ in self:
                 pass
         return self.reply
-
-    async def _read(self) -> AsyncIterator[Piece]:
-        body = None
-        try:
-            call = self._begin()
-            self._opened(await self._core.async_driver.run(self._core.send(self._plan.request)))
-            body = self._answer.opened  # type: ignore[union-attr]
-            decoder, fold = EventDecoder(), self._fold
-            async for chunk in body:
-                for event in decoder.feed(chunk):
-                    for piece in fold.add(event.data):
-                        call.first_token()
-                        yield piece
-            for event in decoder.close():
-                for piece in fold.add(event.data):
-                    yield piece
-            self._ended()
-        except BaseException as error:
-            raise self._failed(error) from error.__cause__
-        finally:
-            self._over = True
-            if body is not None:
-                await body.close()

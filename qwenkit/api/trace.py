@@ -6,6 +6,7 @@ here: observers are told of a request before the driver adds it, and the trace w
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from typing import Any
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Request
-from qwenkit.protocol.sse import EventDecoder
+from qwenkit.protocol.sse import EventDecoder, ServerEvent
 from qwenkit.types.wire import Exchange, Wire, WireEvent
 
+_TOKEN = re.compile(r'("token"\s*:\s*"st-)[^"]*')  # a temporary key is a key
 _MOST_BODY = 200_000  # characters of one body kept
 _MOST_EVENTS = 20_000  # events of one exchange kept
 
@@ -73,12 +75,17 @@ class _Exchanging:
         if self._events is None:
             self._exchange.response_body = (self._exchange.response_body + _text(chunk))[:_MOST_BODY]
             return
-        for event in self._events.feed(chunk):
-            if len(self._exchange.events) < _MOST_EVENTS:
-                self._exchange.events.append(WireEvent(self._elapsed(), _text(event.data)))
+        self._note(self._events.feed(chunk))
+
+    def _note(self, events: list[ServerEvent]) -> None:
+        room = _MOST_EVENTS - len(self._exchange.events)
+        self._exchange.events += [WireEvent(self._elapsed(), _text(event.data)) for event in events[:room]]
 
     def finished(self) -> None:
+        if self._events is not None:
+            self._note(self._events.close())
         self._exchange.finished_after = self._elapsed()
+        self._exchange.response_body = _TOKEN.sub(r"\1…", self._exchange.response_body)
 
     def failed(self, error: BaseException) -> None:
         self.finished()

@@ -69,7 +69,7 @@ def _table(labels: list[str], rows: Mapping[str, list[float]]) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.005 else "<1%" if share else "·"
+    return f"{share:.0%}" if share >= 0.01 else "<1%" if share else "·"
 
 
 def _panel(axes: Any, title: str, labels: list[str], values: list[float]) -> None:

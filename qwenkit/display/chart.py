@@ -63,6 +63,8 @@ def draw(entries: Sequence[Entry]) -> Chart:
     axes.set_xlabel("call", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if shown:
+        last = shown[-1].number
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.0f}" if number <= last else ""))
         axes.set_xlim(shown[0].number - 0.7, max(shown[-1].number, shown[0].number + FEW - 1) + 0.7)
     tokens = sum(entry.total for entry in shown)
     figure.alt = f"Chart: {len(shown):,} calls, {tokens:,} tokens" + (f", ≈ {total}" if total else "")

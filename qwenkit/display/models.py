@@ -28,7 +28,7 @@ def models(value: ModelTable) -> Bundle:
     title = "1 model" if len(rows) == 1 else f"{len(rows):,} models"
     cells = [_cells(row) for row in shown]
     grid = table(_HEADS, cells, right=frozenset({2, 3})) if cells else ""
-    narrow = escape('narrow it: qwen.models.search("vl")')
+    narrow = escape('narrow it: qwen.models.search("vl")') if len(rows) > MAX_ROWS else ""
     html = page("models", head(title, narrow), grid, *map(note, more), note(_dated(rows)))
     plain = columns([_HEADS, *shown], frozenset({2, 3})) if shown else ""
     return {"text/plain": "\n".join(part for part in (title, plain, *more) if part), "text/html": html}

@@ -6,7 +6,6 @@ speaks the same protocols, and says so. Calling it again in the same kernel reus
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 from typing import Any
@@ -39,7 +38,7 @@ def sandbox(*, model: str = "", budget: Any = None, fresh: bool = False, **setti
     box = _start(settings) if fresh or settings else _shared()
     config = Config.resolve(api_key=box.key, base_url=box.url, env={})
     client = Client.of(Core(config, model=model, budget=budget, sandbox=True))
-    client.box = box  # type: ignore[attr-defined]
+    client.box = box
     return client
 
 
@@ -54,6 +53,4 @@ def _shared() -> Any:
 def _start(settings: dict[str, Any]) -> Any:
     from qwenkit.sandbox import Sandbox
 
-    box = Sandbox(**settings).start()
-    atexit.register(box.stop)
-    return box
+    return Sandbox(**settings).start()

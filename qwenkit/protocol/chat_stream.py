@@ -110,7 +110,7 @@ class ChatFold:
         self.done = False
         self._events: list[bytes] = []
         self._growing: dict[int, _Growing] = {}
-        self._usage: Usage | None = None
+        self.usage: Usage | None = None
         self._head: WireChunk | None = None
 
     @property
@@ -138,7 +138,7 @@ class ChatFold:
             self._events.append(data)
         pieces = [piece for choice in chunk.choices for piece in self._grow(choice)]
         if chunk.usage is not None:
-            self._usage = chunk.usage
+            self.usage = chunk.usage
             pieces.append(Piece(usage=chunk.usage))
         return pieces
 
@@ -179,7 +179,7 @@ class ChatFold:
         head = self._head or WireChunk()
         return Reply(
             choices=[growing.choice() for _, growing in sorted(self._growing.items())],
-            usage=self._usage,
+            usage=self.usage,
             id=head.id or "",
             model=head.model or "",
             created=head.created or 0,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from qwenkit.errors import TransportError
+from qwenkit.errors import ConfigError, TransportError
 from qwenkit.protocol.flow import Request
 
 
@@ -25,14 +25,19 @@ def proxy_for(url: str) -> str | None:
     if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
         return None
     proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def tls_for(url: str, proxy: str | None) -> ssl.SSLContext:
     """A verifying context, made once and shared. Plain http never needs the certificates, which are slow to load: its
     context trusts nobody, so that it fails closed should it ever be asked."""
     if url.startswith("https") or proxy:
-        return httpx.create_ssl_context()
+        try:
+            return httpx.create_ssl_context()
+        except OSError as unread:
+            hint = "check SSL_CERT_FILE and SSL_CERT_DIR, or unset them"
+            raise ConfigError(f"the certificates cannot be read ({unread.strerror or unread})", hint=hint) from unread
     return _trusts_nobody()
 
 
@@ -80,7 +85,7 @@ def bare(error: BaseException) -> BaseException:
     return error
 
 
-def translated(error: httpx.HTTPError, request: Request | None = None) -> TransportError:
+def translated(error: Exception, request: Request | None = None) -> TransportError:
     """Our error for what httpx says."""
     told = str(error) or type(error).__name__
     kind = _kind(error, told)
@@ -88,7 +93,9 @@ def translated(error: httpx.HTTPError, request: Request | None = None) -> Transp
     return TransportError(message.format(told=told), kind=kind, hint=hint, request=request.name if request else "")
 
 
-def _kind(error: httpx.HTTPError, told: str) -> str:
+def _kind(error: Exception, told: str) -> str:
+    if isinstance(error, httpx.InvalidURL):
+        return "dns"
     if isinstance(error, httpx.ConnectTimeout):
         return "connect"
     if isinstance(error, httpx.TimeoutException):
@@ -104,6 +111,7 @@ def _kind(error: httpx.HTTPError, told: str) -> str:
     return "protocol"
 
 
+FAILURES = (httpx.HTTPError, httpx.InvalidURL)  # what `translated` speaks for
 _NAME_SIGNS = ("Name or service", "getaddrinfo", "nodename", "name resolution", "No address associated")
 
 _WORDS = {

@@ -14,7 +14,7 @@ import httpx
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Answer, Flow, Pause, Request
-from qwenkit.transport.crossing import bare, encoded, outgoing, proxy_for, tls_for, told, translated
+from qwenkit.transport.crossing import FAILURES, bare, encoded, outgoing, proxy_for, tls_for, told, translated
 from qwenkit.transport.observer import Observer, Watches
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Driver:
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=OpenBody(response, watches))
             body = told(_read(response), response.status_code, step)
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             watches.failed(error)
             raise translated(error, step) from bare(error)
         except BaseException as error:
@@ -84,9 +84,15 @@ class OpenBody:
                     self._watches.received(chunk)
                 yield chunk
             self._watches.finished()
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             self._watches.failed(error)
             raise translated(error) from bare(error)
+        except GeneratorExit:
+            self._watches.finished()  # left early, on purpose
+            raise
+        except BaseException as error:
+            self._watches.failed(error)
+            raise
         finally:
             self.close()
 

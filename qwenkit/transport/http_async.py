@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, TypeVar
 
 import httpx
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Answer, Flow, Pause, Request
-from qwenkit.transport.crossing import bare, encoded, outgoing, told, translated
+from qwenkit.transport.crossing import FAILURES, bare, encoded, outgoing, told, translated
 from qwenkit.transport.observer import Observer, Watches
 from qwenkit.transport.pools import ManyPools
 
@@ -19,12 +19,16 @@ T = TypeVar("T")
 
 
 class AsyncDriver:
-    """Runs flows on whichever loop awaits it. Each loop has its own connections, so `asyncio.run` twice is fine."""
+    """Runs flows on whichever loop awaits it. Each loop has its own connections, so `asyncio.run` twice is fine.
+
+    Connections live in an async generator, because a loop ends those it has begun: they close with `asyncio.run`, with
+    `close`, or when the driver is forgotten, whichever comes first.
+    """
 
     def __init__(self, url: str, observers: list[Observer]) -> None:
         self._url = url
         self._observers = observers
-        self._transports: weakref.WeakKeyDictionary[Any, ManyPools] = weakref.WeakKeyDictionary()
+        self._homes: weakref.WeakKeyDictionary[Any, _Home] = weakref.WeakKeyDictionary()
 
     async def run(self, flow: Flow[T]) -> T:
         try:
@@ -48,12 +52,13 @@ class AsyncDriver:
             return None
         watches = Watches(tuple(self._observers), step)
         try:
-            response = await self._transport().handle_async_request(outgoing(step))
+            transport = await self._transport()
+            response = await transport.handle_async_request(outgoing(step))
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=AsyncOpenBody(response, watches))
             body = told(await _aread(response), response.status_code, step)
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             watches.failed(error)
             raise translated(error, step) from bare(error)
         except BaseException as error:
@@ -63,17 +68,35 @@ class AsyncDriver:
         watches.finished()
         return Answer(response.status_code, response.headers, body)
 
-    def _transport(self) -> ManyPools:
+    async def _transport(self) -> ManyPools:
         loop = asyncio.get_running_loop()
-        transport = self._transports.get(loop)
-        if transport is None:
-            transport = self._transports[loop] = ManyPools(self._url)
-        return transport
+        home = self._homes.get(loop)
+        if home is None:
+            home = self._homes[loop] = _Home(self._url)
+            await anext(home.life)
+        return home.pools
 
     async def close(self) -> None:
-        transport = self._transports.pop(asyncio.get_running_loop(), None)
-        if transport is not None:
-            await transport.aclose()
+        home = self._homes.pop(asyncio.get_running_loop(), None)
+        if home is not None:
+            await home.life.aclose()
+
+
+class _Home:
+    """The connections of one loop, and the generator whose end closes them."""
+
+    __slots__ = ("life", "pools")
+
+    def __init__(self, url: str) -> None:
+        self.pools = ManyPools(url)
+        self.life = _life(self.pools)
+
+
+async def _life(pools: ManyPools) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await pools.aclose()
 
 
 class AsyncOpenBody:
@@ -84,17 +107,24 @@ class AsyncOpenBody:
         self._watches = watches
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks: Any = self._response.aiter_bytes() if encoded(self._response) else self._response.stream
+        chunks: Any = aiter(self._response.aiter_bytes() if encoded(self._response) else self._response.stream)  # type: ignore[arg-type]
         try:
             async for chunk in chunks:
                 if self._watches:
                     self._watches.received(chunk)
                 yield chunk
             self._watches.finished()
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             self._watches.failed(error)
             raise translated(error) from bare(error)
+        except GeneratorExit:
+            self._watches.finished()  # left early, on purpose
+            raise
+        except BaseException as error:
+            self._watches.failed(error)
+            raise
         finally:
+            await chunks.aclose()  # left to itself it would be closed by a task, later
             await self.close()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 
-class Message(msgspec.Struct, omit_defaults=True):
+class Message(msgspec.Struct, omit_defaults=True, repr_omit_defaults=True):
     """One message. `content` is a string or a list of parts; `extra` holds wire fields this class does not name."""
 
     role: str

@@ -14,7 +14,7 @@ from qwenkit.types._shown import Shown
 from qwenkit.types.usage import Cost, Usage
 
 
-class TopLogprob(msgspec.Struct, frozen=True):
+class TopLogprob(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     """One alternative the model weighed at a position."""
 
     token: str = ""
@@ -22,7 +22,7 @@ class TopLogprob(msgspec.Struct, frozen=True):
     bytes: list[int] | None = None
 
 
-class TokenLogprob(msgspec.Struct, frozen=True):
+class TokenLogprob(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     """One generated token with its log probability and the alternatives beside it."""
 
     token: str = ""
@@ -31,7 +31,7 @@ class TokenLogprob(msgspec.Struct, frozen=True):
     top_logprobs: list[TopLogprob] = []
 
 
-class ToolCall(msgspec.Struct):
+class ToolCall(msgspec.Struct, repr_omit_defaults=True):
     """A function the model asks for. `arguments` is the JSON text exactly as the model wrote it."""
 
     id: str = ""
@@ -40,7 +40,7 @@ class ToolCall(msgspec.Struct):
     index: int = 0
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, repr_omit_defaults=True):
     """One answer of a reply; there are several only when `n` was above one."""
 
     index: int = 0
@@ -51,7 +51,7 @@ class Choice(msgspec.Struct):
     logprobs: list[TokenLogprob] | None = None
 
 
-class Receipt(msgspec.Struct):
+class Receipt(msgspec.Struct, repr_omit_defaults=True):
     """What the call cost in time and money, and how to name it to the service's support.
 
     `latency` and `first_token` are seconds; they vary from run to run and are shown as such.
@@ -154,7 +154,7 @@ def _plain(data: bytes) -> Any:
         return msgspec.json.decode(data.decode("utf-8", "replace"))
 
 
-class ToolFragment(msgspec.Struct):
+class ToolFragment(msgspec.Struct, repr_omit_defaults=True):
     """A bit of a streamed tool call; fragments join by `index`."""
 
     index: int = 0
@@ -163,7 +163,7 @@ class ToolFragment(msgspec.Struct):
     arguments: str = ""
 
 
-class Piece(msgspec.Struct, gc=False):
+class Piece(msgspec.Struct, gc=False, repr_omit_defaults=True):
     """One step of a streamed answer: some text, some thinking, a bit of a tool call, an end, or the usage."""
 
     text: str = ""

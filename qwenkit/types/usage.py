@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 
-class PromptDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+class PromptDetails(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """How the prompt tokens split up; every part may be missing on the wire."""
 
     cached_tokens: int | None = None
@@ -19,7 +19,7 @@ class PromptDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     cache_type: str | None = None
 
 
-class CompletionDetails(msgspec.Struct, frozen=True, omit_defaults=True):
+class CompletionDetails(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """How the completion tokens split up; every part may be missing on the wire."""
 
     reasoning_tokens: int | None = None
@@ -27,7 +27,7 @@ class CompletionDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     audio_tokens: int | None = None
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=True):
     """The token bill of one call, as the service counted it."""
 
     prompt_tokens: int = 0

@@ -1,0 +1,192 @@
+"""Arithmetic: sums, comparisons, primes, lists of numbers, one unknown, and stories about apples."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from fractions import Fraction
+
+from . import expression
+from .cues import cue, label
+from .expression import shown
+from .scene import Draft, Scene
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_LIST = re.compile(rf"{_NUMBER.pattern}(?:\s*(?:[,，、;；]|and|和|与|\s)+\s*{_NUMBER.pattern})+")
+_EQUATION = re.compile(r"([\d.\s+*/()x^-]*x[\d.\s+*/()x^-]*)=([\d.\s+*/()x^-]+)", re.IGNORECASE)
+_WORDS_AROUND = {"en": 9, "zh": 18}  # a sum among more words than these is not what the text is about
+_LONGEST = 600
+_PRIME_LIMIT = 10**12
+
+_FIGURES: dict[str, Callable[[list[Fraction]], Fraction]] = {
+    "gcd": lambda numbers: Fraction(math.gcd(*map(int, numbers))),
+    "lcm": lambda numbers: Fraction(math.lcm(*map(int, numbers))),
+    "mean": lambda numbers: sum(numbers, Fraction(0)) / len(numbers),
+    "median": lambda numbers: (sorted(numbers)[(len(numbers) - 1) // 2] + sorted(numbers)[len(numbers) // 2]) / 2,
+    "product": lambda numbers: math.prod(numbers, start=Fraction(1)),
+    "max": max,
+    "min": min,
+    "sum": lambda numbers: sum(numbers, Fraction(0)),
+}
+
+
+def arithmetic(scene: Scene) -> Draft | None:
+    text = expression.numerals(scene.question) if len(scene.question) <= _LONGEST else ""
+    if not re.search(r"\d", text):
+        return None
+    for attempt in (_prime, _compare, _collection, _equation, _sum, _following, _story):
+        draft = attempt(scene, text)
+        if draft:
+            scene.notes.insert(0, scene.book("think.arithmetic"))
+            return draft
+    return None
+
+
+def _sum(scene: Scene, text: str) -> Draft | None:
+    try:
+        found = expression.find(scene.question)
+    except ZeroDivisionError:
+        return scene.say("arithmetic.zero")
+    except OverflowError:
+        return scene.say("arithmetic.huge")
+    around = re.findall(r"[A-Za-z]+|[\u4e00-\u9fff]", found.rest) if found else []
+    return _worked_out(scene, found) if found and len(around) <= _WORDS_AROUND[scene.language] else None
+
+
+def _worked_out(scene: Scene, found: expression.Sum) -> Draft:
+    value = shown(found.value, found.exact)
+    scene.note("think.sum", sum=found.text)
+    for step in found.steps[:12]:
+        scene.note("think.step", step=step)
+    exact = found.exact and Fraction(value) == found.value
+    return scene.say("arithmetic.sum" if exact else "arithmetic.about", sum=found.text, value=value)
+
+
+def _following(scene: Scene, text: str) -> Draft | None:
+    """ "Times 2", "now add 10 to that": the last number of the answer before is meant."""
+    found = cue("arithmetic.following").search(text)
+    before = [turn.text for turn in scene.earlier if turn.role == "assistant"]
+    numbers = _NUMBER.findall(before[-1][-400:]) if before else []
+    if not found or not numbers:
+        return None
+    sign = next(sign for sign, group in zip("+-*/", found.groups(), strict=False) if group)
+    try:
+        value = expression.find(f"{numbers[-1]} {sign} {found[5]}")
+    except ArithmeticError:
+        return scene.say("arithmetic.zero")
+    return _worked_out(scene, value) if value else None
+
+
+def _equation(scene: Scene, text: str) -> Draft | None:
+    """One unknown, first degree: the line through x = 0 and x = 1, checked at x = 2."""
+    found = _EQUATION.search(expression.spelled(text))
+    if not found:
+        return None
+    sides = re.sub(r"(?<=[\d)])\s*(?=[x(])", "*", f"({found[1]})-({found[2]})".lower())
+    try:
+        at = [expression.evaluate(sides.replace("x", f"({n})"))[0] for n in range(3)]
+    except (expression.NotASum, ArithmeticError):
+        return None
+    slope = at[1] - at[0]
+    if slope == 0 or at[2] - at[1] != slope:
+        return None
+    value = shown(-at[0] / slope)
+    scene.note("think.equation", equation=found[0].strip(), value=value)
+    return scene.say("arithmetic.equation", value=value)
+
+
+def _prime(scene: Scene, text: str) -> Draft | None:
+    if not cue("arithmetic.prime").search(text):
+        return None
+    above, below, first = (cue(f"arithmetic.prime_{kind}").search(text) for kind in ("above", "below", "first"))
+    if above and int(above[1]) < _PRIME_LIMIT:
+        return scene.say(
+            "arithmetic.value",
+            value=str(next(n for n in range(int(above[1]) + 1, 2 * _PRIME_LIMIT) if divisor(n) == n)),
+        )
+    if first or below:
+        limit = min(int(below[1] or below[2]), 1000) if below else 1000
+        primes = [n for n in range(2, limit) if divisor(n) == n][: min(int(first[1]), 100) if first else 200]
+        return scene.say("arithmetic.value", value=", ".join(map(str, primes))) if primes else None
+    number = _NUMBER.search(text)
+    asked = cue("arithmetic.prime_whether").search(text)
+    whole = asked and number and number[0].isdecimal() and int(number[0]) <= _PRIME_LIMIT
+    return _whether_prime(scene, int(number[0])) if whole and number else None
+
+
+def _whether_prime(scene: Scene, n: int) -> Draft:
+    by = divisor(n)
+    scene.note("think.prime", n=str(n), root=str(math.isqrt(n)))
+    if n > 1 and by == n:
+        return scene.say("arithmetic.prime", n=str(n))
+    return (
+        scene.say("arithmetic.composite", n=str(n), factors=f"{by} × {n // by}")
+        if n > 1
+        else scene.say("arithmetic.unit", n=str(n))
+    )
+
+
+def divisor(n: int) -> int:
+    """The smallest divisor above 1; a prime's is itself."""
+    if n < 2:
+        return 0
+    return 2 if n % 2 == 0 else next((d for d in range(3, math.isqrt(n) + 1, 2) if n % d == 0), n)
+
+
+def _compare(scene: Scene, text: str) -> Draft | None:
+    """Which of two numbers is larger, or whether one is."""
+    two = _NUMBER.findall(text)
+    larger, smaller = cue("arithmetic.larger").search(text), cue("arithmetic.smaller").search(text)
+    if len(two) != 2 or len(text) > 120 or not (larger or smaller) or cue("arithmetic.how_many").search(text):
+        return None
+    first, second = map(Fraction, two)
+    scene.note("think.compare", first=two[0], second=two[1])
+    if first == second:
+        return scene.say("arithmetic.equal", first=two[0], second=two[1])
+    large, small = two if first > second else two[::-1]
+    if cue("arithmetic.which").search(text):
+        return (
+            scene.say("arithmetic.larger", value=large, other=small)
+            if larger
+            else scene.say("arithmetic.smaller", value=small, other=large)
+        )
+    if not cue("tool.whether").search(text):
+        return None
+    return scene.say(
+        "arithmetic.yes" if (first > second) == bool(larger) else "arithmetic.no", large=large, small=small
+    )
+
+
+def _collection(scene: Scene, text: str) -> Draft | None:
+    """One figure about a list of numbers, or the list in order."""
+    listed = _LIST.search(text)
+    written = _NUMBER.findall(listed[0]) if listed else []
+    if not 2 <= len(written) <= 60 or max(map(len, written)) > 15:
+        return None
+    numbers = [Fraction(each) for each in written]
+    if cue("arithmetic.sort").search(text):
+        ordered = sorted(numbers, reverse=bool(cue("arithmetic.down").search(text)))
+        return scene.say("arithmetic.value", value=", ".join(map(shown, ordered)))
+    figure = label("arithmetic.figures", text)
+    scene.note("think.list", list=", ".join(written), n=len(numbers))
+    return scene.say("arithmetic.value", value=shown(_FIGURES[figure](numbers))) if figure else None
+
+
+def _story(scene: Scene, text: str) -> Draft | None:
+    """Ada has 5 apples, buys 3 and eats 2: each number counts with the sign of the verb in its clause."""
+    if not cue("arithmetic.how_many").search(text):
+        return None
+    clauses = re.split(r"[.,;，。；!?！？]|\band\b|\bthen\b|然后|又|再", text)
+    counted = [
+        (clause, number) for clause in clauses for number in re.findall(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?", clause)
+    ]
+    if not 2 <= len(counted) <= 6:
+        return None
+    if len(counted) == 2 and cue("arithmetic.per").search(text):
+        sum_ = " * ".join(number for _, number in counted)
+    else:
+        signs = [" - " if cue("arithmetic.less").search(clause) else " + " for clause, _ in counted]
+        sum_ = counted[0][1] + "".join(sign + number for sign, (_, number) in zip(signs[1:], counted[1:], strict=True))
+    value = expression.find(sum_)
+    return _worked_out(scene, value) if value else None

@@ -1,0 +1,191 @@
+"""Does a value satisfy a JSON schema? The subset the mind can fill, so that it never hands out what it did not
+check.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+Schema = dict[str, Any]
+_TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "null": type(None),
+    "number": (int, float),
+    "boolean": bool,
+}
+_DEEPEST = 60
+_MAPS = (
+    "properties",
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+    "patternProperties",
+)  # names, not keywords, as their keys
+_VERBATIM = ("enum", "const", "default", "examples", "required", "type")
+
+
+def _figure(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _count(value: Any) -> bool:
+    return _figure(value) and value >= 0
+
+
+def _branches(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict | bool) for each in value)
+
+
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _figure),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _count),
+    **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems"), _branches),
+    **dict.fromkeys(("items", "additionalProperties", "not"), lambda value: isinstance(value, dict | bool)),
+    **dict.fromkeys(("properties", "$defs", "definitions"), lambda value: isinstance(value, dict)),
+    **dict.fromkeys(("pattern", "format", "$ref", "description"), lambda value: isinstance(value, str)),
+    "multipleOf": lambda value: _figure(value) and value > 0,
+    "enum": lambda value: isinstance(value, list) and bool(value),
+    "required": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
+    "type": lambda value: (
+        isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
+    ),
+}
+
+
+def tidy(node: Any, names: bool = False, depth: int = 0) -> Any:
+    """A schema less the keywords whose values make no sense; what is nested too deep allows anything."""
+    if depth > _DEEPEST:
+        return True
+    if isinstance(node, list):
+        return [tidy(each, False, depth + 1) for each in node]
+    if not isinstance(node, dict):
+        return node
+    sound = {key: value for key, value in node.items() if names or key not in _SOUND or _SOUND[key](value)}
+    return {
+        key: value if key in _VERBATIM and not names else tidy(value, key in _MAPS, depth + 1)
+        for key, value in sound.items()
+    }
+
+
+def types(schema: Schema) -> list[str]:
+    given = schema.get("type", [])
+    return [given] if isinstance(given, str) else list(given)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal as JSON: true is not 1, but 1.0 is."""
+    return canonical(left) == canonical(right)
+
+
+def canonical(value: Any) -> str:
+    def plain(each: Any) -> Any:
+        if isinstance(each, dict):
+            return {key: plain(item) for key, item in each.items()}
+        if isinstance(each, list):
+            return [plain(item) for item in each]
+        return int(each) if isinstance(each, float) and each.is_integer() else each
+
+    return json.dumps(plain(value), sort_keys=True, ensure_ascii=False)
+
+
+def target(ref: Any, root: Any) -> Any:
+    """What a local reference (#/$defs/node) points to; True, which allows anything, if it leads nowhere."""
+    node = root
+    for step in str(ref).removeprefix("#").strip("/").split("/"):
+        key = step.replace("~1", "/").replace("~0", "~")
+        if not key:
+            continue
+        if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+            node = node[int(key)]
+        elif isinstance(node, dict) and key in node:
+            node = node[key]
+        else:
+            return True
+    return node
+
+
+def valid(value: Any, schema: Any, root: Any, depth: int = 0) -> bool:
+    if not isinstance(schema, dict):
+        return schema is not False
+    if depth > _DEEPEST:
+        return False
+
+    def fits(part: Any) -> bool:
+        return valid(value, part, root, depth + 1)
+
+    return (
+        ("$ref" not in schema or fits(target(schema["$ref"], root)))
+        and (not types(schema) or any(_is(value, name) for name in types(schema)))
+        and ("const" not in schema or same(value, schema["const"]))
+        and ("enum" not in schema or any(same(value, each) for each in schema["enum"]))
+        and all(map(fits, schema.get("allOf", ())))
+        and ("anyOf" not in schema or any(map(fits, schema["anyOf"])))
+        and ("oneOf" not in schema or sum(map(fits, schema["oneOf"])) == 1)
+        and ("not" not in schema or not fits(schema["not"]))
+        and _shape(value, schema, root, depth)
+    )
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if kind == "integer":
+        return isinstance(value, int | float) and float(value).is_integer()
+    return isinstance(value, _TYPES.get(kind, object))
+
+
+def _shape(value: Any, schema: Schema, root: Any, depth: int) -> bool:
+    if isinstance(value, str):
+        return _string(value, schema)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(value, schema)
+    if isinstance(value, list):
+        return _array(value, schema, root, depth)
+    return _object(value, schema, root, depth) if isinstance(value, dict) else True
+
+
+def _string(value: str, schema: Schema) -> bool:
+    return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf) and (
+        "pattern" not in schema or matches(schema["pattern"], value)
+    )
+
+
+def matches(pattern: str, value: str) -> bool:
+    try:
+        return bool(re.search(pattern, value))
+    except re.error:
+        return True  # a pattern nobody can read restricts nothing
+
+
+def _number(value: float, schema: Schema) -> bool:
+    low, high = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    step = schema.get("multipleOf")
+    return (
+        schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
+        and (not isinstance(low, int | float) or isinstance(low, bool) or value > low)
+        and (not isinstance(high, int | float) or isinstance(high, bool) or value < high)
+        and (not step or (value / step).is_integer() if isinstance(value / (step or 1), float) else True)
+    )
+
+
+def _array(value: list[Any], schema: Schema, root: Any, depth: int) -> bool:
+    prefix = schema.get("prefixItems", [])
+    fits = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", math.inf)
+    unique = not schema.get("uniqueItems") or len(set(map(canonical, value))) == len(value)
+    rules = [prefix[at] if at < len(prefix) else schema.get("items", True) for at in range(len(value))]
+    return fits and unique and all(valid(each, rule, root, depth + 1) for each, rule in zip(value, rules, strict=True))
+
+
+def _object(value: Schema, schema: Schema, root: Any, depth: int) -> bool:
+    known, other = schema.get("properties", {}), schema.get("additionalProperties", True)
+    return (
+        schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", math.inf)
+        and all(key in value for key in schema.get("required", ()))
+        and all(valid(each, known.get(key, other), root, depth + 1) for key, each in value.items())
+    )

@@ -1,0 +1,101 @@
+"""Answers out of a text that is in the request: the system message, or a passage in the prompt.
+
+The best sentence is the one that shares the most with the question, a rare word counting more than a common one. When
+nothing fits and the prompt insists on the text, the answer is that the text does not say.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from .cues import cue, label
+from .evidence import Evidence
+from .reading import LONG, sentences, words
+from .scene import Draft, Scene
+
+_DOCUMENT = 200_000  # characters of a text that are read
+_CLEAR = 0.34  # share of the question's weight that a sentence must cover
+_ABSENT = 0.6  # how much a word counts that stands nowhere in the text
+_YEAR_OR_TIME = re.compile(r"\d{1,2}:\d{2}|\d{4}年?|[一二三四五六七八九十\d]+点半?|\b(?:at|on|in) ([\w ]+?)(?=[.,]|$)")
+_AMOUNT = re.compile(r"\d[\d,.]*\d|\d|[一二三四五六七八九十百千]+")
+
+
+def extract(scene: Scene) -> Draft | None:
+    asked, passage = _parted(scene)
+    if cue("extract.summary").search(asked) and len(passage) > 1:
+        return _summary(scene, passage)
+    instruction = cue("extract.instruction")
+    source = [*passage, *(each for each in sentences(scene.system[:_DOCUMENT]) if not instruction.search(each))]
+    if not source or not cue("extract.asking").search(asked):
+        return None
+    best, score = _best(asked, source)
+    scene.note("think.extract", n=len(source), score=f"{score:.2f}")
+    if score >= _CLEAR:
+        sentence = cue("extract.label").sub("", best)
+        found = scene.say("extract.found", sentence=sentence)
+        found.bare = _kernel(scene, asked, sentence)
+        return found
+    bound = cue("extract.bound").search(f"{scene.system[-LONG:]}\n{scene.brief}")
+    return scene.say("extract.absent") if bound else None
+
+
+def _parted(scene: Scene) -> tuple[str, list[str]]:
+    """The sentence that asks, and the passage around it; an earlier long message if there is none."""
+    unlabelled = cue("extract.label").sub
+    every = sentences(scene.question[:_DOCUMENT])
+    asking = [
+        each
+        for each in (*every[-1:], *every[:1])
+        if cue("extract.asking").search(each) or cue("extract.summary").search(each)
+    ]
+    asked = unlabelled("", (asking or every or [""])[0])
+    passage = [
+        each
+        for each in every
+        if unlabelled("", each) != asked and not (cue("extract.bound").search(each) and len(each) < 60)
+    ]
+    head, colon, tail = asked.replace("：", ":").partition(":")
+    if colon and len(tail) > 20 and cue("extract.summary").search(head):
+        return head, [tail.strip(), *passage]
+    longer = [turn.text for turn in scene.earlier if turn.role == "user" and len(sentences(turn.text[:LONG])) > 2]
+    return asked, passage or (sentences(longer[-1][:_DOCUMENT]) if longer else [])
+
+
+def _best(asked: str, source: list[str]) -> tuple[str, float]:
+    wanted = set(words(asked))
+    bags = [set(words(sentence)) for sentence in source]
+    seen = Counter(word for bag in bags for word in bag & wanted)
+    rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) for word in wanted}
+    total = sum(weight if seen[word] else _ABSENT * weight for word, weight in rare.items()) or 1.0
+    scores = [sum(rare[word] for word in wanted & bag) / total for bag in bags]
+    at = scores.index(max(scores))
+    return source[at], scores[at]
+
+
+def _kernel(scene: Scene, asked: str, sentence: str) -> str:
+    """The word that answers: who a name, when a time or date, how many a number, where a place."""
+    evidence = Evidence(sentence, scene.prompt.today)
+    kind = label("extract.kernels", asked)
+    values: dict[str, Callable[[], list[str]]] = {
+        "names": evidence.names,
+        "places": evidence.places,
+        "moments": lambda: [found[1] or found[0] for found in _YEAR_OR_TIME.finditer(sentence)],
+        "amounts": lambda: _AMOUNT.findall(sentence),
+    }
+    known = set(words(asked))
+    return next((value for value in values[kind]() if not set(words(value)) & known), "") if kind else ""
+
+
+def _summary(scene: Scene, passage: list[str]) -> Draft:
+    """The sentences that hold the most of what the passage keeps coming back to, in their own order."""
+    bags = [set(words(sentence)) for sentence in passage]
+    common = Counter(word for bag in bags for word in bag)
+    weight = [sum(common[word] for word in bag) / math.sqrt(len(bag) + 4) + (at == 0) for at, bag in enumerate(bags)]
+    wanted = min(scene.style.count or (1 if scene.style.terse or len(passage) < 4 else 2), len(passage))
+    kept = sorted(sorted(range(len(passage)), key=lambda at: -weight[at])[:wanted])
+    scene.note("think.summary", n=len(passage), kept=wanted)
+    glue = "\n" if scene.style.lines else "" if scene.language == "zh" else " "
+    return Draft((glue.join(cue("extract.label").sub("", passage[at]) for at in kept),))

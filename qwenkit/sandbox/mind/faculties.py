@@ -1,0 +1,47 @@
+"""The faculties in the order they are tried. The order is the explanation of every answer:
+
+direct orders about the prompt's own words come first, because "say: who are you?" asks for an echo; then questions
+about the one who answers and about the conversation; then programs, and what can be worked out exactly; then what
+the given text says, which goes before the small shelf of general knowledge; then making things up. The first faculty
+with an answer speaks.
+"""
+
+from __future__ import annotations
+
+from .arithmetic import arithmetic
+from .coding import coding, unwritten
+from .creative import creative
+from .dates import dates
+from .extract import extract
+from .fallback import fallback, unseen
+from .identity import identity
+from .knowledge import knowledge
+from .recall import noted, recall
+from .rewriting import rewriting
+from .scene import Draft, Faculty, Scene
+from .units import units
+
+PLAIN: tuple[Faculty, ...] = (
+    unseen,
+    rewriting,
+    identity,
+    recall,
+    units,
+    dates,
+    coding,
+    arithmetic,
+    extract,
+    knowledge,
+    unwritten,
+    noted,
+    creative,
+    fallback,
+)
+KNOWING = tuple(
+    faculty for faculty in PLAIN if faculty is not fallback
+)  # those that speak only when they have an answer
+
+
+def first(scene: Scene, faculties: tuple[Faculty, ...]) -> Draft | None:
+    """The first answer anyone has."""
+    return next((draft for faculty in faculties if (draft := faculty(scene)) is not None), None)

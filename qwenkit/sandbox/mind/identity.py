@@ -1,0 +1,29 @@
+"""Who am I? The mind never pretends to be Qwen: it is the qwenkit sandbox and says so, in the language of the
+question.
+"""
+
+from __future__ import annotations
+
+from .cues import cue, label
+from .scene import Draft, Scene
+
+_LONGEST = 200  # a longer text that holds "who are you" is about something else
+
+
+def identity(scene: Scene) -> Draft | None:
+    """Questions about the one who answers, and the small talk around them."""
+    kind = label("identity", scene.question) if len(scene.question) <= _LONGEST else ""
+    if not kind:
+        return None
+    scene.note("think.identity")
+    role = _role(scene) if kind == "who" else ""
+    rule = "identity.role" if role else f"identity.{kind}"
+    return scene.say(rule, role=role, model=scene.prompt.model)
+
+
+def _role(scene: Scene) -> str:
+    """The part the system message gave the assistant, unless it is the usual one."""
+    found = cue("identity.role").search(scene.system)
+    if not found or cue("identity.plain_role").search(found[0]):
+        return ""
+    return (found[1] or found[2]).strip()

@@ -1,0 +1,169 @@
+"""Answers that are JSON: by a schema, by the keys the prompt names, or as one object around a plain answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from .cues import cue
+from .evidence import Evidence
+from .faculties import KNOWING, PLAIN, first
+from .fallback import understood
+from .meaning import split_name
+from .reading import LONG, language
+from .scene import Draft, Scene
+from .schema import Filler
+from .weave import Parts, plain
+
+_NOT_KEYS = {
+    "and",
+    "as",
+    "in",
+    "from",
+    "the",
+    "a",
+    "an",
+    "json",
+    "object",
+    "format",
+    "with",
+    "for",
+    "of",
+    "or",
+    "only",
+    "it",
+}
+_NO_LISTS = ("address", "status", "is")  # words that end in s and mean one thing
+
+
+def structured(scene: Scene) -> Draft | None:
+    """What `response_format` asks for."""
+    wanted = scene.prompt.response_format or {}
+    kind = wanted.get("type")
+    if kind == "json_schema":
+        holder = wanted.get("json_schema")
+        schema = holder.get("schema", {}) if isinstance(holder, dict) else {}
+        scene.note("think.schema")
+        return Draft((_written(Filler(schema, _evidence(scene)).fill()),))
+    return Draft(_body(scene)) if kind == "json_object" else None
+
+
+def wished(scene: Scene) -> Draft | None:
+    """JSON asked for in words: in a code block, as a chat model writes it; bare if a prefix has begun it."""
+    partial = scene.prompt.partial or ""
+    begun = partial.lstrip()[:1] in ("{", "[")
+    asked = scene.asks("json.wish") and not scene.asks("json.topic_only") and not scene.asks("code.asked")
+    standing = cue("json.wish").search(scene.system[:LONG]) and scene.question
+    if not begun and not asked and not standing:
+        return None
+    body = _body(scene)
+    return Draft(body if partial or scene.style.bare else ("```json\n", *body, "\n```"))
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _body(scene: Scene) -> Parts:
+    """One object: with the keys that were named, around a plain answer, or a made-up example of a thing."""
+    keys = _keys(scene)
+    scene.note("think.keys", keys=", ".join(keys) or "answer")
+    if keys:
+        evidence = _evidence(scene)
+        return (_written({key: _value(scene, key, rule, evidence) for key, rule in keys.items()}),)
+    inner = _plain(scene)
+    draft = first(inner, KNOWING)
+    scene.notes += inner.notes
+    if draft:
+        return (_written({"answer": _text(draft)}),)
+    topic = understood(inner)
+    if topic and scene.asks("json.about"):
+        return (scene.book("json.sample", topic=_written(topic)[1:-1]),)
+    return (_written({"topic": topic, "answer": None}),)
+
+
+def _evidence(scene: Scene) -> Evidence:
+    """What the user said, the question first and without the part that names the keys."""
+    earlier = [turn.text for turn in reversed(scene.earlier) if turn.role == "user"]
+    schema = (scene.prompt.response_format or {}).get("type") == "json_schema"
+    return Evidence(
+        "\n".join([scene.question if schema else _without_keys(scene.question), *earlier]), scene.prompt.today
+    )
+
+
+def _without_keys(text: str) -> str:
+    """The question less the skeleton, the list of keys and the word JSON."""
+    head, rest = text[:LONG], text[LONG:]
+    for name in ("json.skeleton", "json.keys", "json.as_json"):
+        head = cue(name).sub(" ", head)
+    return (head + rest).strip(" :：,，.。\n")
+
+
+def _keys(scene: Scene) -> dict[str, dict[str, Any]]:
+    """The fields asked for, each with the schema its name or its sample suggests."""
+    for text in (scene.brief, scene.system[:LONG]):
+        skeleton = cue("json.skeleton").search(text)
+        if skeleton:
+            pairs = re.findall(r"[\"']?(\w+)[\"']?\s*:\s*([\[{]?[^,}]*)", skeleton[0])
+            return {key: _suggested(key, sample) for key, sample in pairs[:40]}
+        for found in cue("json.keys").finditer(text):
+            row = re.sub(r"和|、|以及", ",", next(group for group in found.groups() if group))
+            keys = {
+                key: _suggested(key, hint)
+                for key, hint in cue("json.key").findall(row)[:40]
+                if key.lower() not in _NOT_KEYS
+            }
+            if keys:
+                return keys
+    begun = re.findall(r"\"(\w+)\"\s*:", (scene.prompt.partial or "")[:LONG])
+    return {key: _suggested(key, "") for key in begun}
+
+
+def _suggested(key: str, sample: str) -> dict[str, Any]:
+    spoken = f"{split_name(key)} {sample}"
+    plural = key.endswith("s") and not key.endswith(("ss", *_NO_LISTS))
+    if plural or re.search(r"\[|\b(list|array)\b|列表", sample):
+        return {"type": "array", "items": {"type": "string"}}
+    if cue("json.truth").search(f"{key} {sample}") or re.search("true|false", sample):
+        return {"type": "boolean"}
+    if cue("json.whole").search(spoken) or re.search(r"\b(int|integer)\b|整数", sample) or sample.strip().isdecimal():
+        return {"type": "integer"}
+    return {
+        "type": "number"
+        if cue("json.figure").search(spoken) or re.search(r"\b(number|float)\b|数字", sample)
+        else "string"
+    }
+
+
+def _value(scene: Scene, key: str, rule: dict[str, Any], evidence: Evidence) -> Any:
+    name = split_name(key)
+    if cue("json.answer").search(name):
+        return _answer(scene)
+    if cue("json.sentiment").search(name):
+        return (
+            Evidence(scene.question, evidence.today).find(key, {"enum": ["positive", "negative"]}, set()) or "neutral"
+        )
+    if re.fullmatch(r"language|语言", name, re.IGNORECASE):
+        return {"en": "English", "zh": "Chinese"}[language(scene.question)]
+    if cue("json.topic").search(name):
+        topic = understood(scene)
+        return re.split(r"[ 、]", topic) if rule["type"] == "array" else topic
+    if rule["type"] == "array":
+        single = evidence.find(key.removesuffix("s"), {}, {"string"})
+        return evidence.listed(key, {}) or ([] if single is None else [single])
+    return evidence.find(key, rule, {rule["type"]})
+
+
+def _answer(scene: Scene) -> str:
+    """What the mind would have said without the JSON around it."""
+    return _text(first(_plain(scene), PLAIN) or Draft())
+
+
+def _plain(scene: Scene) -> Scene:
+    """The scene with the wish for JSON taken out of its question."""
+    return scene.again(_without_keys(scene.question))
+
+
+def _text(draft: Draft) -> str:
+    return draft.bare or plain(draft.parts)

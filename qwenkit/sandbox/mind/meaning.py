@@ -1,0 +1,42 @@
+"""What words have in common: groups of words that mean the same thing in English and Chinese, and known places."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from .cues import compiled
+from .library import lexicon
+from .reading import stem, words
+
+
+@lru_cache(maxsize=1)
+def _groups() -> dict[str, str]:
+    """word -> the name of its group."""
+    return {stem(word): f"#{group.split()[0]}" for group in lexicon()["concepts"] for word in group.split()}
+
+
+@lru_cache(maxsize=1)
+def places() -> dict[str, str]:
+    """Every known place name in lower case -> as it is written."""
+    named: dict[str, str] = {}
+    for country, row in lexicon()["capitals"].items():
+        named |= {place.lower(): place for place in (country, *row)}
+    return named | {place.lower(): place for place in lexicon()["cities"]}
+
+
+@lru_cache(maxsize=1)
+def place_pattern() -> re.Pattern[str]:
+    latin = "|".join(re.escape(place) for place in places() if place.isascii())
+    chinese = "|".join(re.escape(place) for place in places() if not place.isascii())
+    return compiled(rf"\b(?:{latin})\b|{chinese}")
+
+
+def split_name(name: str) -> str:
+    """getWeather_now -> get Weather now"""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_\-.]+", " ", name)
+
+
+def meanings(text: str) -> set[str]:
+    """The words of a text, each replaced by its group if it has one."""
+    return {_groups().get(word, word) for word in words(split_name(text))}

@@ -1,0 +1,82 @@
+"""Numbers and strings that satisfy a JSON schema; `salt` asks for another one of the same kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from .check import Schema, valid
+from .cues import label
+from .library import lexicon
+from .meaning import split_name
+from .pattern import text_for
+
+_FORMATS = {
+    "date": "20{0:02d}-01-15",
+    "date-time": "20{0:02d}-01-15T09:00:00Z",
+    "time": "09:{0:02d}:00Z",
+    "duration": "P{0}D",
+    "email": "person{0}@example.com",
+    "idn-email": "person{0}@example.com",
+    "uri": "https://example.com/{0}",
+    "url": "https://example.com/{0}",
+    "uri-reference": "/{0}",
+    "uuid": "00000000-0000-4000-8000-{0:012d}",
+    "ipv4": "192.0.2.{0}",
+    "ipv6": "2001:db8::{0:x}",
+    "hostname": "host{0}.example.com",
+    "regex": "a{{{0}}}",
+    "json-pointer": "/{0}",
+}
+_PADDING = "abcdefghijklmnopqrstuvwxyz "
+_LONGEST = 100_000
+
+
+def text(schema: Schema, key: str, salt: int) -> str:
+    """A field's own name, unless a format or a pattern says how it must look; cut or padded to its length."""
+    low, high = int(schema.get("minLength", 0)), int(min(schema.get("maxLength", _LONGEST), _LONGEST))
+    if "pattern" in schema:
+        return text_for(schema["pattern"], low, high, salt) or ""
+    shape = _FORMATS.get(schema.get("format", ""))
+    if shape:
+        return shape.format(1 + salt % 58)
+    usual = lexicon()["samples"].get(label("evidence.hints", split_name(key)))
+    plain = (f"{salt} " if salt else "") + (usual or key.replace("_", " ") or "text")
+    return (plain + (" " + _PADDING * (low // len(_PADDING) + 1) if len(plain) < low else ""))[
+        : low if len(plain) < low else high
+    ]
+
+
+def number(schema: Schema, whole: bool, salt: int) -> int | float:
+    """The salt-th allowed multiple of the step, outwards from zero; in a bounded range of fractions, a middle one."""
+    low, high = bound(schema, "minimum", "exclusiveMinimum", max), bound(schema, "maximum", "exclusiveMaximum", min)
+    if low is not None and high is not None and not whole and not schema.get("multipleOf"):
+        return float(low + (high - low) * Fraction(salt + 1, salt + 2))
+    step = Fraction(str(schema.get("multipleOf") or 1))
+    step = common(step, Fraction(1)) if whole else step
+    centre = (
+        math.ceil(low / step)
+        if low is not None and low > 0
+        else math.floor(high / step)
+        if high is not None and high < 0
+        else 0
+    )
+    outwards = (plain((centre + (at + 1) // 2 * (1 if at % 2 else -1)) * step) for at in range(2 * salt + 12))
+    fitting = [value for value in outwards if valid(value, {**schema, "type": "number"}, True)]
+    return fitting[salt] if salt < len(fitting) else plain(centre * step)
+
+
+def plain(value: Fraction) -> int | float:
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def common(left: Fraction, right: Fraction) -> Fraction:
+    """The least common multiple of two steps."""
+    numerators = math.lcm(left.numerator * right.denominator, right.numerator * left.denominator)
+    return Fraction(numerators, left.denominator * right.denominator)
+
+
+def bound(schema: Schema, closed: str, open_: str, tighter: Callable[[list[Fraction]], Fraction]) -> Fraction | None:
+    given = [Fraction(str(schema[name])) for name in (closed, open_) if type(schema.get(name)) in (int, float)]
+    return tighter(given) if given else None

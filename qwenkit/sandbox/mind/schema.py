@@ -1,0 +1,207 @@
+"""A value for any JSON schema of the documented subset, filled from the prompt where it can.
+
+Candidates are made one after another and each is checked against the schema itself before it is used. `salt` asks
+for a different value of the same kind: sets of unique items and branches of a oneOf are found by counting it up.
+What the prompt does not say becomes null where null is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from . import scalars
+from .check import Schema, canonical, same, target, tidy, types, valid
+from .evidence import Evidence
+from .library import lexicon
+from .merge import merged
+
+_SCALARS = {"string", "integer", "number", "boolean", "null"}
+_FULL_DEPTH = 4  # deeper down only what is required is filled, and branches that refer back come last
+_DEEPEST = 24
+_MOST_TRIES = 40
+_MOST_ITEMS = 400
+_SHAPES = {
+    "object": ("properties", "required", "additionalProperties", "minProperties"),
+    "array": ("items", "prefixItems", "minItems", "uniqueItems"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+}
+
+
+class Filler:
+    """Fills one root schema from one piece of evidence."""
+
+    def __init__(self, root: Any, evidence: Evidence) -> None:
+        self._root = tidy(root)
+        self._evidence = evidence
+
+    def fill(self) -> Any:
+        return self._value(self._root, "", 0, 0)
+
+    def _value(self, schema: Any, key: str, depth: int, salt: int) -> Any:
+        """The first candidate that checks out; the first of all if none does, for then the schema allows nothing."""
+        tried = []
+        for candidate in islice(self._candidates(schema, key, depth, salt), _MOST_TRIES):
+            if valid(candidate, schema, self._root):
+                return candidate
+            tried.append(candidate)
+        return tried[0] if tried else None
+
+    def _candidates(self, schema: Any, key: str, depth: int, salt: int) -> Iterator[Any]:
+        flat = self._flat(schema, 0)
+        if depth > _DEEPEST:
+            return
+        if salt == 0 and depth:
+            yield from self._from_prompt(flat, key)
+        branching = "anyOf" if flat.get("anyOf") else "oneOf"
+        if "const" in flat:
+            yield flat["const"]
+        elif flat.get(branching):
+            yield from self._of_branches(
+                {name: rule for name, rule in flat.items() if name != branching}, flat[branching], key, depth, salt
+            )
+        elif flat.get("enum"):
+            yield from _turned(_unsure_first(flat["enum"]), salt)
+        else:
+            yield from self._of_types(flat, key, depth, salt)
+
+    def _flat(self, schema: Any, depth: int) -> Schema:
+        """One dict for a schema, its references and its allOf."""
+        if not isinstance(schema, dict) or depth > _DEEPEST:
+            return {}
+        flat = {name: rule for name, rule in schema.items() if name not in ("$ref", "allOf")}
+        others = [*([target(schema["$ref"], self._root)] if "$ref" in schema else []), *schema.get("allOf", ())]
+        for other in others:
+            flat = merged(flat, self._flat(other, depth + 1))
+        return flat
+
+    def _kinds(self, flat: Schema) -> list[str]:
+        """The types a schema allows: as it says, as its branches say, or as its other words imply."""
+        branches = [each for name in ("anyOf", "oneOf") for each in flat.get(name, ())]
+        named = types(flat) or [kind for each in branches for kind in self._kinds(self._flat(each, 0))][:20]
+        implied = [kind for kind, names in _SHAPES.items() if any(name in flat for name in names)]
+        return named or ([] if "enum" in flat or "const" in flat else implied or ["string"])
+
+    def _from_prompt(self, flat: Schema, key: str) -> Iterator[Any]:
+        """What the prompt says about a plain field, then the default, then null if it is allowed."""
+        kinds = set(self._kinds(flat))
+        if kinds <= _SCALARS and "const" not in flat:
+            found = self._evidence.find(key, flat, kinds)
+            if found is not None:
+                yield found
+            if "default" in flat:
+                yield flat["default"]
+            if "null" in kinds and kinds != {"null"}:
+                yield None
+
+    def _of_branches(self, base: Schema, branches: list[Any], key: str, depth: int, salt: int) -> Iterator[Any]:
+        ordered = sorted(branches, key=_cost) if depth >= _FULL_DEPTH else list(branches)
+        for turn in range(salt, salt + 3 * len(ordered)):
+            branch = merged(base, self._flat(ordered[turn % len(ordered)], 0))
+            yield from islice(self._candidates(branch, key, depth + 1, turn // len(ordered)), 4)
+
+    def _of_types(self, flat: Schema, key: str, depth: int, salt: int) -> Iterator[Any]:
+        kinds = self._kinds(flat)
+        for turn in range(salt, salt + len(kinds) + 2):
+            yield self._of_type(kinds[turn % len(kinds)], flat, key, depth, turn // len(kinds))
+
+    def _of_type(self, kind: str, flat: Schema, key: str, depth: int, salt: int) -> Any:
+        match kind:
+            case "object":
+                return self._object(flat, depth, salt)
+            case "array":
+                return self._array(flat, key, depth, salt)
+            case "string":
+                return scalars.text(flat, key, salt)
+            case "integer" | "number":
+                return scalars.number(flat, kind == "integer", salt)
+        return salt % 2 == 1 if kind == "boolean" else None
+
+    def _object(self, flat: Schema, depth: int, salt: int) -> Schema:
+        """Everything that is required, and what else is known while there is room and no great depth."""
+        known = flat.get("properties", {})
+        required = list(flat.get("required", ()))
+        optional = [name for name in known if name not in required and known[name] is not False and depth < _FULL_DEPTH]
+        room = int(min(flat.get("maxProperties", _MOST_ITEMS), _MOST_ITEMS))
+        chosen = {*required, *optional[: max(0, room - len(required))]}
+        names = [*(name for name in known if name in chosen), *(name for name in required if name not in known)]
+        spare = (name for name in (*known, *(f"key{at}" for at in range(1, _MOST_ITEMS))) if name not in chosen)
+        names += islice(spare, max(0, int(flat.get("minProperties", 0)) - len(names)))
+        other = flat.get("additionalProperties", True)
+        return {name: self._value(_said(known.get(name, other)), name, depth + 1, salt) for name in names}
+
+    def _array(self, flat: Schema, key: str, depth: int, salt: int) -> list[Any]:
+        """Items the prompt names; else one, or as few as are asked for. `salt` makes the list a different one."""
+        prefix, items, unique = (
+            list(flat.get("prefixItems", ())),
+            flat.get("items", True),
+            bool(flat.get("uniqueItems")),
+        )
+        low, high = (
+            int(min(flat.get(name, usual), _MOST_ITEMS)) for name, usual in (("minItems", 0), ("maxItems", _MOST_ITEMS))
+        )
+        shallow = depth < _FULL_DEPTH
+        values = self._gathered(items, key)[:high] if salt == 0 and not prefix and shallow else []
+        values = list({canonical(each): each for each in values}.values()) if unique else values
+        usual = len(prefix) + (items is not False and not prefix) if shallow else 0
+        for at in range(len(values), min(max(low, usual), high)):
+            rule = prefix[at] if at < len(prefix) else items
+            values.append(self._another(_said(rule), key, depth, salt, values if unique else []))
+        return values
+
+    def _another(self, rule: Any, key: str, depth: int, salt: int, taken: list[Any]) -> Any:
+        """An item that is not among those taken."""
+        seen = set(map(canonical, taken))
+        tries = (self._value(rule, key, depth + 1, turn) for turn in range(salt, salt + len(taken) + 30))
+        first = next(tries)
+        return (
+            first
+            if canonical(first) not in seen
+            else next((each for each in tries if canonical(each) not in seen), first)
+        )
+
+    def _gathered(self, items: Any, key: str) -> list[Any]:
+        """As many items as the prompt names: objects from one clause each, texts from a list, others by kind."""
+        flat = self._flat(items, 0)
+        if flat.get("properties"):
+            return self._of_clauses(items, flat["properties"])
+        kinds = set(self._kinds(flat))
+        values: list[Any] = list(self._evidence.listed(key, flat)) if "string" in kinds and "enum" not in flat else []
+        while not values or "string" not in kinds:
+            value = self._evidence.find(key.removesuffix("s"), flat, kinds) if kinds <= _SCALARS else None
+            if value is None or any(same(value, each) for each in values):
+                break
+            values.append(value)
+        return [each for each in values if valid(each, items, self._root)]
+
+    def _of_clauses(self, items: Any, properties: Schema) -> list[Any]:
+        """An object for every clause that fills more than half of its fields."""
+        values: list[Any] = []
+        for clause in self._evidence.clauses():
+            rules = [(name, self._flat(rule, 0)) for name, rule in properties.items()]
+            found = [clause.find(name, rule, set(self._kinds(rule))) for name, rule in rules]
+            if sum(each is not None for each in found) * 2 > len(found):
+                values.append(Filler(self._root, clause.again())._value(items, "", 1, 0))
+        return [each for each in values if valid(each, items, self._root)]
+
+
+def _said(rule: Any) -> Any:
+    """A field about which the schema says nothing is a text."""
+    return {"type": "string"} if rule is True or rule == {} else rule
+
+
+def _turned(choices: list[Any], salt: int) -> list[Any]:
+    at = salt % len(choices)
+    return [*choices[at:], *choices[:at]]
+
+
+def _unsure_first(choices: list[Any]) -> list[Any]:
+    """When the prompt decides nothing, "neutral" or "unknown" is the honest choice."""
+    unsure = lexicon()["unsure"]
+    return sorted(choices, key=lambda each: not (isinstance(each, str) and each.lower() in unsure))
+
+
+def _cost(schema: Any) -> int:
+    """References may lead round in circles: at depth, branches without them are tried first."""
+    return str(schema).count("$ref") * 1000 + len(str(schema))

@@ -1,0 +1,34 @@
+"""For every test: no key, no proxy, and no way out of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+for name in [name for name in os.environ if name.upper().startswith(("DASHSCOPE_", "QWENKIT_KEY"))]:
+    del os.environ[name]
+os.environ.update(NO_PROXY="*", no_proxy="*")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_loopback() -> Iterator[None]:
+    """A connection to any other machine fails, loudly, in whichever test tried it."""
+    patch = pytest.MonkeyPatch()
+    for method in ("connect", "connect_ex"):
+        patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method)))
+    yield
+    patch.undo()
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded_connect(self: socket.socket, address: Any) -> Any:
+        inet = self.family in (socket.AF_INET, socket.AF_INET6)
+        if inet and not str(address[0]).startswith(("127.", "::1", "localhost")):
+            raise RuntimeError(f"a test tried to reach {address[0]}: only loopback is allowed")
+        return connect(self, address)
+
+    return guarded_connect

@@ -1,0 +1,203 @@
+"""Tool use: which tool, which arguments, and a sentence from what came back."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+import pytest
+
+from qwenkit.sandbox.mind import Answer, Prompt, Sampling, answer
+
+TODAY = datetime.date(2026, 11, 21)
+
+
+def tool(name: str, description: str, required: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": properties, "required": list(required)}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
+
+
+TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+WEATHER = tool(
+    "get_weather",
+    "Get the current weather for a city",
+    ("city",),
+    city=TEXT,
+    unit={**TEXT, "enum": ["celsius", "fahrenheit"]},
+)
+CLOCK = {
+    "type": "function",
+    "function": {"name": "get_current_time", "description": "当你想知道现在的时间时非常有用。", "parameters": {}},
+}
+FLIGHT = tool(
+    "book_flight",
+    "Book a flight",
+    ("origin", "destination", "date"),
+    origin=TEXT,
+    destination=TEXT,
+    date={**TEXT, "format": "date"},
+    passengers=WHOLE,
+    window_seat={"type": "boolean"},
+)
+SUMS = tool("calculate", "Evaluate an arithmetic expression", ("expression",), expression=TEXT)
+MAIL = tool(
+    "send_email",
+    "Send an email",
+    ("to", "subject"),
+    to={"type": "array", "items": {**TEXT, "format": "email"}},
+    subject=TEXT,
+)
+WEB = tool("search_web", "Search the web", ("query",), query=TEXT, max_results=WHOLE)
+TOOLS = [WEATHER, CLOCK, FLIGHT, SUMS, MAIL, WEB]
+
+
+def ask(question: str, **options: Any) -> Answer:
+    options = {"tools": TOOLS, "sampling": Sampling(temperature=0), "today": TODAY, **options}
+    return answer(Prompt([{"role": "user", "content": question}], **options))
+
+
+def calls(question: str, **options: Any) -> list[tuple[str, Any]]:
+    return [(call.name, json.loads(call.arguments)) for call in ask(question, **options).calls]
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "arguments"),
+    [
+        ("What's the weather in Paris?", "get_weather", {"city": "Paris"}),
+        ("Is it raining in Oslo?", "get_weather", {"city": "Oslo"}),
+        ("weather in springfield in fahrenheit", "get_weather", {"city": "Springfield", "unit": "fahrenheit"}),
+        ("北京天气怎么样?", "get_weather", {"city": "北京"}),
+        ("明天杭州会下雨吗？用摄氏度", "get_weather", {"city": "杭州", "unit": "celsius"}),
+        ("现在几点了？", "get_current_time", {}),
+        (
+            "Book a flight from Paris to London on 2026-12-01 for 2 passengers with a window seat",
+            "book_flight",
+            {"origin": "Paris", "destination": "London", "date": "2026-12-01", "passengers": 2, "window_seat": True},
+        ),
+        (
+            "Book me a flight to Tokyo from Oslo tomorrow, no window seat",
+            "book_flight",
+            {"origin": "Oslo", "destination": "Tokyo", "date": "2026-11-22", "window_seat": False},
+        ),
+        ("What is 17*23?", "calculate", {"expression": "17 * 23"}),
+        (
+            'Send an email to ada@example.com and bob@example.com with subject "Lunch"',
+            "send_email",
+            {"to": ["ada@example.com", "bob@example.com"], "subject": "Lunch"},
+        ),
+        ("Search the web for qwen pricing", "search_web", {"query": "qwen pricing"}),
+        ("Search the web for cats, max results 3", "search_web", {"query": "cats, max results 3", "max_results": 3}),
+    ],
+)
+def test_it_calls_the_tool_the_prompt_is_about(question: str, name: str, arguments: dict[str, Any]) -> None:
+    assert calls(question) == [(name, arguments)]
+    reply = ask(question)
+    assert reply.finish_reason == "tool_calls"
+    assert reply.text == ""
+    assert reply.calls[0].arguments == json.dumps(arguments, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "question", ["Hello", "Who are you?", "Tell me about Paris", "Write a poem about the sea", "你好"]
+)
+def test_it_calls_nothing_when_nothing_fits(question: str) -> None:
+    assert calls(question) == []
+    assert ask(question).finish_reason == "stop"
+
+
+def test_tool_choice_forbids_and_forces() -> None:
+    assert calls("What's the weather in Paris?", tool_choice="none") == []
+    forced = {"type": "function", "function": {"name": "get_weather"}}
+    assert calls("What is 1+1 in Rome?", tool_choice=forced) == [("get_weather", {"city": "Rome"})]
+    (name, arguments), *_ = calls("hi", tool_choice=forced)
+    assert name == "get_weather"
+    assert arguments["city"]
+    assert calls("hi", tool_choice="required")
+
+
+def test_it_asks_for_what_is_missing_and_understands_the_answer() -> None:
+    question = ask("What is the weather?").text
+    assert "city" in question
+    messages = [
+        {"role": "user", "content": "What is the weather?"},
+        {"role": "assistant", "content": question},
+        {"role": "user", "content": "In Lisbon"},
+    ]
+    (call,) = answer(Prompt(messages, tools=[WEATHER])).calls
+    assert json.loads(call.arguments) == {"city": "Lisbon"}
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("Weather in Paris, London and Tokyo?", ["Paris", "London", "Tokyo"]),
+        ("杭州和上海的天气怎么样？", ["杭州", "上海"]),
+    ],
+)
+def test_parallel_calls_one_for_each_place(question: str, wanted: list[str]) -> None:
+    assert [arguments["city"] for _, arguments in calls(question, parallel_tool_calls=True)] == wanted
+    assert [arguments["city"] for _, arguments in calls(question)] == wanted[:1]
+
+
+def test_parallel_calls_of_different_tools() -> None:
+    assert calls("What's the weather in Oslo and what is 12*12?", parallel_tool_calls=True) == [
+        ("get_weather", {"city": "Oslo"}),
+        ("calculate", {"expression": "12 * 12"}),
+    ]
+
+
+def loop(question: str, *results: str, **options: Any) -> tuple[list[str], str]:
+    """The rounds of a program that runs the tools; every call gets the next result."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": question}]
+    waiting, made = list(results), []
+    for _ in range(6):
+        reply = answer(Prompt(messages, tools=TOOLS, sampling=Sampling(temperature=0), today=TODAY, **options))
+        if not reply.calls:
+            return made, reply.text
+        ids = [f"call_{len(messages)}_{at}" for at in range(len(reply.calls))]
+        made += [call.arguments for call in reply.calls]
+        functions = [
+            {"id": i, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for i, c in zip(ids, reply.calls, strict=True)
+        ]
+        messages.append({"role": "assistant", "content": "", "tool_calls": functions})
+        messages += [{"role": "tool", "tool_call_id": i, "content": waiting.pop(0)} for i in ids]
+    raise AssertionError("the loop does not end")
+
+
+@pytest.mark.parametrize(
+    ("question", "result", "expected"),
+    [
+        ("Is it raining in Oslo?", '{"rain": true}', "Yes. For Oslo, get_weather reports rain: yes."),
+        ("Is it raining in Oslo?", '{"rain": false}', "No. "),
+        (
+            "What's the weather in Paris?",
+            '{"city": "Paris", "temp_c": 18}',
+            "According to get_weather: city: Paris, temp c: 18.",
+        ),
+        ("北京天气怎么样?", "北京今天是晴天。", "北京今天是晴天。"),
+        ("北京天气怎么样?", '{"温度": 3, "风": {"级": 2}}', "北京：温度: 3，风: (级: 2)（来自 get_weather）。"),
+        ("What is 17*23?", "391", "The result is 391."),
+        ("Weather in Paris?", '{"error": "city not found"}', "The tool get_weather reported an error: city not found"),
+        ("Weather in Paris?", "Error: timeout", "reported an error: Error: timeout"),
+        ("Weather in Paris?", "", "returned nothing"),
+    ],
+)
+def test_it_tells_what_a_tool_brought(question: str, result: str, expected: str) -> None:
+    made, text = loop(question, result)
+    assert len(made) == 1
+    assert expected in text
+
+
+def test_without_parallel_calls_it_works_through_them_one_by_one() -> None:
+    made, text = loop("Weather in Paris and London?", '{"temp_c": 18}', '{"temp_c": 12}')
+    assert made == ['{"city": "Paris"}', '{"city": "London"}']
+    assert "18" in text
+    assert "12" in text
+
+
+def test_thinking_names_the_tool_it_chose() -> None:
+    thought = "".join(ask("What's the weather in Paris?", thinking=True).thinking)
+    assert "get_weather" in thought
+    assert '{"city": "Paris"}' in thought

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from importlib import import_module
 
 import msgspec
 
@@ -95,6 +96,10 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     prices: list[PriceTable] = []
     founding: bool = False
     notes: str = ""
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        bundle: dict[str, str] = import_module("qwenkit.display").bundle(self)
+        return bundle
 
     def sampling(self, thinking: bool = False) -> tuple[float | None, float | None, int | None]:
         """Default temperature, top_p and top_k, which are others while a hybrid thinks."""

@@ -22,6 +22,7 @@ VIEWS: dict[str, str] = {
     "qwenkit.types.wire.Wire": "wire:wire",
     "qwenkit.types.wire.Exchange": "wire:exchange",
     "qwenkit.types.models.ModelTable": "models:models",
+    "qwenkit.catalogue.lineup.Model": "models:model",
     "qwenkit.errors.QwenError": "error:error",
     "qwenkit.api.conversation.ConversationCalls": "conversation:conversation",
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qwenkit.display.page import Bundle, escape, head, note, page, table
+from qwenkit.display.page import Bundle, escape, facts, head, note, page, table
 from qwenkit.display.text import columns, line
 from qwenkit.types.models import ModelTable
 
@@ -32,6 +32,46 @@ def models(value: ModelTable) -> Bundle:
     html = page("models", head(title, narrow), grid, *map(note, more), note(_dated(rows)))
     plain = columns([_HEADS, *shown], frozenset({2, 3})) if shown else ""
     return {"text/plain": "\n".join(part for part in (title, plain, *more) if part), "text/html": html}
+
+
+def model(value: Any) -> Bundle:
+    """The facts about one model, as a card."""
+    rows = {name: text for name, text in _facts(value).items() if text}
+    grid = facts({name: escape(text) for name, text in rows.items()})
+    html = page("model", head(value.name, escape(value.title)), grid)
+    return {"text/plain": f"{value.name}\n{columns(list(rows.items()))}", "text/html": html}
+
+
+def _facts(value: Any) -> dict[str, str]:
+    able = ("tools", "json_object", "json_schema", "partial", "logprobs")
+    return {
+        "in → out": f"{_media(value.inputs)} → {_media(value.outputs)}",
+        "reads": _tokens(value.max_input or value.context),
+        "writes": _tokens(value.max_output),
+        "thinks": _THINKS.get(value.thinking, "no"),
+        "knows": ", ".join(name for name in able if getattr(value, name)),
+        "price": "; ".join(_listed(prices) for prices in value.prices[:4]),
+        "note": value.notes,
+    }
+
+
+def _tokens(count: int | None) -> str:
+    return f"{count:,} tokens" if count else ""
+
+
+def _listed(prices: Any) -> str:
+    """What one region lists, with the day it was read."""
+    sign = _SIGNS.get(prices.currency, prices.currency + " ")
+    if prices.tiers:
+        steps = [f"{sign}{tier.input:g} / {tier.output:g}{_upto(tier.upto)}" for tier in prices.tiers]
+        told = ", ".join(steps) + " per million"
+    else:
+        told = f"{sign}{prices.per_unit:g} / {prices.unit}" if prices.per_unit is not None else ""
+    return f"{prices.region} {told} ({prices.dated})"
+
+
+def _upto(tokens: int | None) -> str:
+    return f" up to {_size(tokens)}" if tokens else ""
 
 
 def _cells(row: list[str]) -> list[str]:

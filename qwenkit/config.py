@@ -129,8 +129,10 @@ def find_key(given: str | Secret | None, env: Environment) -> tuple[str, str]:
     return key.reveal(), source
 
 
-def _find_key(given: Secret | None, env: Settings) -> tuple[Secret, str]:
+def _find_key(given: Any, env: Settings) -> tuple[Secret, str]:
     if given is not None:
+        if not isinstance(given, Secret):
+            raise ConfigError(f"api_key cannot be a {type(given).__name__}", hint="pass the key as text")
         return _checked(given, "the api_key argument"), "argument"
     if env.get(KEY_NAME, "").strip():
         return _checked(Secret(env[KEY_NAME]), KEY_NAME), env.get("QWENKIT_KEY_FROM", KEY_NAME)

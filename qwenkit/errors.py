@@ -24,6 +24,7 @@ of forty frames of traceback. No error ever holds a key.
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from typing import Any
 
@@ -34,11 +35,11 @@ class QwenError(Exception):
     def __init__(
         self, message: str, *, hint: str = "", request: str = "", request_id: str = "", tries: int = 1
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.request = request
-        self.request_id = request_id
+        self.message = _line(message)
+        super().__init__(self.message)
+        self.hint = _line(hint)
+        self.request = _line(request)
+        self.request_id = _line(request_id)
         self.tries = tries
         self.reply: Any = None
         self._drawn_in: Any = ()  # the cell whose card was drawn
@@ -103,7 +104,7 @@ class APIError(QwenError):
     ) -> None:
         super().__init__(message, **facts)
         self.status = status
-        self.code = code
+        self.code = _line(code)
         self.raw = raw
         self.retry = retry
         self.most_tries = most_tries
@@ -156,6 +157,11 @@ class TaskFailed(QwenError):
 
 class SessionClosed(QwenError):
     """A realtime session is over."""
+
+
+def _line(text: str) -> str:
+    """One printable line. Servers and proxies write what they like; a terminal or a kernel must not choke on it."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+", " ", str(text)).strip()
 
 
 def _times(tries: int) -> str:

@@ -124,8 +124,9 @@ class ConversationCalls(Shown):
         self._counted = (0, 0)
         return self
 
-    def _asked(self, prompt: str | Message) -> Message:
-        return prompt if isinstance(prompt, Message) else Message.user(prompt)
+    def _asked(self, prompt: Any) -> Message:
+        [wire] = protocol.messages(prompt if isinstance(prompt, str | Message) else [prompt])
+        return prompt if isinstance(prompt, Message) else _from_wire(wire)
 
     def _merged(self, options: ChatOptions) -> Any:
         return {**self.options, **options}

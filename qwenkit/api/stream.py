@@ -13,10 +13,13 @@ from typing import Any
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
 from qwenkit.errors import ConfigError, QwenError, TransportError
+from qwenkit.protocol import failures
 from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Answer, Request
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Piece, Reply
+
+_MOST_KEPT = 4000
 
 
 class Plan:
@@ -45,6 +48,8 @@ class Reading:
         self.reply: Reply | None = None
         self.over = False
         self._body = plan.body
+        self.odd = False
+        self._began = b""
         self._tries = 0  # once the answer has begun, how often it was asked for
         self._call: OpenCall | None = None
 
@@ -57,12 +62,17 @@ class Reading:
     def opened(self, answer: Answer) -> Any:
         self._tries = answer.tries
         self.fold.request_id = answer.headers.get("x-request-id", "")
+        self.odd = "event-stream" not in answer.headers.get("content-type", "")
         return answer.opened
+
+    def keep(self, chunk: bytes) -> None:
+        """The beginning of an answer that is not said to be a stream, to tell what it is if it is none."""
+        self._began = (self._began + chunk)[:_MOST_KEPT]
 
     def ended(self) -> None:
         """All bytes came. Book the call, or complain when the answer has no end."""
         if not self.fold.ended:
-            raise self.fold.broken("the stream ended before the answer did")
+            raise self._no_stream() or self.fold.broken("the stream ended before the answer did")
         reply = self.fold.reply()
         assert self._call is not None
         reply.receipt = self._call.finished(
@@ -83,10 +93,18 @@ class Reading:
         if isinstance(error, TransportError) and self._tries:
             broken = self.fold.broken("the stream broke off before the answer was complete")
             broken.__cause__ = error
-            return broken
-        if isinstance(error, QwenError) and error.reply is None and self._tries:
-            self.fold.carry(error)
+            error = broken
+        if isinstance(error, QwenError) and self._tries:
+            error.tries = self._tries
+            if error.reply is None:
+                self.fold.carry(error)
         return error
+
+    def _no_stream(self) -> QwenError | None:
+        """The error for a page or a plain error body that came in place of a stream."""
+        if not self._began.strip() or self.fold.begun:
+            return None
+        return failures.build(None, {}, self._began, request=self.fold.request, request_id=self.fold.request_id)
 
 
 def _read(reading: Reading) -> Generator[Piece, None, None]:
@@ -96,6 +114,8 @@ def _read(reading: Reading) -> Generator[Piece, None, None]:
         body = reading.opened(reading.core.driver.run(reading.core.send(reading.request)))
         decoder, fold = EventDecoder(), reading.fold
         for chunk in body:
+            if reading.odd:
+                reading.keep(chunk)
             for event in decoder.feed(chunk):
                 for piece in fold.add(event.data):
                     call.first_token()
@@ -119,6 +139,8 @@ async def _aread(reading: Reading) -> AsyncGenerator[Piece, None]:
         decoder, fold = EventDecoder(), reading.fold
         async with aclosing(aiter(body)) as chunks:
             async for chunk in chunks:
+                if reading.odd:
+                    reading.keep(chunk)
                 for event in decoder.feed(chunk):
                     for piece in fold.add(event.data):
                         call.first_token()

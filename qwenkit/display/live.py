@@ -93,10 +93,10 @@ class Card:
         now = self._clock()
         if now < self._next or not (piece.text or piece.thinking or piece.tool):
             return
-        size = 0
+        size, first = 0, not self._shown
         with suppress(Exception):  # a drawing that fails must not cost the stream
             size = self._paint(self._stream.reply, running=True, words=self._words)
-        spent = self._clock() - now
+        spent = 0.0 if first else self._clock() - now  # the first one loads what the others find loaded
         self._next = now + max(1 / REPAINTS_PER_SECOND, spent / SHARE, size / BYTES_PER_SECOND)
 
     def end(self, remark: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from qwenkit.errors import ConfigError, ServerError
+from qwenkit.protocol import failures
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.types.message import Message, Messages
 from qwenkit.types.options import FRIENDLY, KNOWN
@@ -118,6 +119,10 @@ def read(data: bytes, *, request: str = "", request_id: str = "") -> Reply:
             request=request,
             request_id=request_id,
         ) from broken
+    if not wire.choices:  # some gateways send an error with a 200
+        refused = failures.from_event(data, status=200, request=request, request_id=request_id)
+        if refused is not None:
+            raise refused
     return Reply(
         choices=[_choice(choice) for choice in wire.choices],
         usage=wire.usage,

@@ -114,6 +114,10 @@ class ChatFold:
         self._head: WireChunk | None = None
 
     @property
+    def begun(self) -> bool:
+        return self._head is not None
+
+    @property
     def ended(self) -> bool:
         """Whether the answer is complete: the end marker came, or every choice said why it stopped."""
         choices = self._growing.values()

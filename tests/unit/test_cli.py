@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -158,10 +159,16 @@ def test_the_command_loads_nothing_it_does_not_run():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_wheel_carries_the_course_and_its_settings(tmp_path: Path):
-    from hatchling.builders.wheel import WheelBuilder
+def test_everything_that_is_copied_is_meant_for_the_wheel():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(wheel["include"]) == {"/qwenkit", *(f"/{part}" for part in course.PARTS)}
+    assert wheel["sources"] == {part: f"qwenkit/course/{part}" for part in course.PARTS}
 
-    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+
+def test_the_wheel_carries_the_course_and_its_settings(tmp_path: Path):
+    builders = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not installed")
+    (wheel,) = builders.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
     missing = [name for name in course._files(ROOT) if f"qwenkit/course/{name}" not in names]
     assert not missing

@@ -55,12 +55,12 @@ def _sum(scene: Scene, text: str) -> Draft | None:
 
 
 def _worked_out(scene: Scene, found: expression.Sum) -> Draft:
-    value = shown(found.value, found.exact)
+    value = shown(found.value)
     scene.note("think.sum", sum=found.text)
     for step in found.steps[:12]:
         scene.note("think.step", step=step)
-    exact = found.exact and Fraction(value) == found.value
-    return scene.say("arithmetic.sum" if exact else "arithmetic.about", sum=found.text, value=value)
+    rule = "arithmetic.sum" if expression.exact(found.value) else "arithmetic.about"
+    return scene.say(rule, sum=found.text, value=value)
 
 
 def _following(scene: Scene, text: str) -> Draft | None:
@@ -85,7 +85,7 @@ def _equation(scene: Scene, text: str) -> Draft | None:
         return None
     sides = re.sub(r"(?<=[\d)])\s*(?=[x(])", "*", f"({found[1]})-({found[2]})".lower())
     try:
-        at = [expression.evaluate(sides.replace("x", f"({n})"))[0] for n in range(3)]
+        at = [expression.evaluate(sides.replace("x", f"({n})")) for n in range(3)]
     except (expression.NotASum, ArithmeticError):
         return None
     slope = at[1] - at[0]
@@ -173,11 +173,17 @@ def _collection(scene: Scene, text: str) -> Draft | None:
     return scene.say("arithmetic.value", value=shown(_FIGURES[figure](numbers))) if figure else None
 
 
+def _sign(clause: str) -> str:
+    if cue("arithmetic.less").search(clause):
+        return " - "
+    return " + " if cue("arithmetic.more").search(clause) else ""
+
+
 def _story(scene: Scene, text: str) -> Draft | None:
     """Ada has 5 apples, buys 3 and eats 2: each number counts with the sign of the verb in its clause."""
     if not cue("arithmetic.how_many").search(text):
         return None
-    clauses = re.split(r"[.,;，。；!?！？]|\band\b|\bthen\b|然后|又|再", text)
+    clauses = re.split(r"[.,;，。；!?！？]|\band\b|\bthen\b|然后|(?=[又再])", text)
     counted = [
         (clause, number) for clause in clauses for number in re.findall(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?", clause)
     ]
@@ -186,6 +192,10 @@ def _story(scene: Scene, text: str) -> Draft | None:
     if len(counted) == 2 and cue("arithmetic.per").search(text):
         sum_ = " * ".join(number for _, number in counted)
     else:
+        if not all(
+            cue("arithmetic.less").search(each) or cue("arithmetic.more").search(each) for each, _ in counted[1:]
+        ):
+            return None
         signs = [" - " if cue("arithmetic.less").search(clause) else " + " for clause, _ in counted]
         sum_ = counted[0][1] + "".join(sign + number for sign, (_, number) in zip(signs[1:], counted[1:], strict=True))
     value = expression.find(sum_)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any
 
 Schema = dict[str, Any]
@@ -20,57 +19,6 @@ _TYPES: dict[str, Any] = {
     "boolean": bool,
 }
 _DEEPEST = 60
-_MAPS = (
-    "properties",
-    "$defs",
-    "definitions",
-    "dependentSchemas",
-    "patternProperties",
-)  # names, not keywords, as their keys
-_VERBATIM = ("enum", "const", "default", "examples", "required", "type")
-
-
-def _figure(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _count(value: Any) -> bool:
-    return _figure(value) and value >= 0
-
-
-def _branches(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict | bool) for each in value)
-
-
-_SOUND: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _figure),
-    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _count),
-    **dict.fromkeys(("anyOf", "oneOf", "allOf", "prefixItems"), _branches),
-    **dict.fromkeys(("items", "additionalProperties", "not"), lambda value: isinstance(value, dict | bool)),
-    **dict.fromkeys(("properties", "$defs", "definitions"), lambda value: isinstance(value, dict)),
-    **dict.fromkeys(("pattern", "format", "$ref", "description"), lambda value: isinstance(value, str)),
-    "multipleOf": lambda value: _figure(value) and value > 0,
-    "enum": lambda value: isinstance(value, list) and bool(value),
-    "required": lambda value: isinstance(value, list) and all(isinstance(each, str) for each in value),
-    "type": lambda value: (
-        isinstance(value, str) or (isinstance(value, list) and all(isinstance(each, str) for each in value))
-    ),
-}
-
-
-def tidy(node: Any, names: bool = False, depth: int = 0) -> Any:
-    """A schema less the keywords whose values make no sense; what is nested too deep allows anything."""
-    if depth > _DEEPEST:
-        return True
-    if isinstance(node, list):
-        return [tidy(each, False, depth + 1) for each in node]
-    if not isinstance(node, dict):
-        return node
-    sound = {key: value for key, value in node.items() if names or key not in _SOUND or _SOUND[key](value)}
-    return {
-        key: value if key in _VERBATIM and not names else tidy(value, key in _MAPS, depth + 1)
-        for key, value in sound.items()
-    }
 
 
 def types(schema: Schema) -> list[str]:

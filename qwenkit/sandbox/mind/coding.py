@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from .cues import cue
+from .cues import cue, label
 from .library import read
 from .scene import Draft, Scene
 from .weave import Part, Pick
@@ -38,7 +38,8 @@ def coding(scene: Scene) -> Draft | None:
 
 def unwritten(scene: Scene) -> Draft | None:
     """A program that was asked for and is not among them."""
-    return scene.say("code.unknown") if scene.asks("code.asked") and scene.asks("code.wanted") else None
+    wanted = scene.asks("code.asked") and scene.asks("code.wanted") and not label("creative.kinds", scene.brief)
+    return scene.say("code.unknown") if wanted else None
 
 
 def _program(scene: Scene, variants: list[str]) -> Draft:

@@ -156,7 +156,8 @@ def _category(scene: Scene) -> list[str]:
     for names, rows in lexicon()["categories"].items():
         english, chinese = names.split("/")
         if compiled(rf"\b(?:{english})s?\b|{chinese}").search(scene.brief):
-            return list(rows[scene.language])
+            wanted = scene.asks("creative.starting")
+            return [each for each in rows[scene.language] if not wanted or each.startswith(wanted[1].upper())]
     return []
 
 

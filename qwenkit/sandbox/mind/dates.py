@@ -94,13 +94,7 @@ def _between(scene: Scene, text: str) -> Draft | None:
     first, second = (given[0], given[1]) if len(given) > 1 else (today, given[0])
     days = abs((second - first).days)
     scene.note("think.between", first=first.isoformat(), second=second.isoformat(), days=days)
-    weeks = cue("dates.weeks").search(text)
-    slots = {"first": _spoken(scene, first), "second": _spoken(scene, second)}
-    return (
-        scene.say("dates.weeks", value=days // 7, days=days % 7, **slots)
-        if weeks
-        else scene.say("dates.between", value=days, **slots)
-    )
+    return scene.say("dates.between", first=_spoken(scene, first), second=_spoken(scene, second), value=days)
 
 
 def _feast(text: str, today: datetime.date) -> list[datetime.date]:

@@ -66,7 +66,7 @@ class Evidence:
         )
         kind = "" if named else hinted(key, schema)
         if kind not in ("", "queries"):
-            return list(dict.fromkeys(self._all(kind, key)))
+            return list(dict.fromkeys(self.all(kind, key)))
         row = named[1] if named else next(iter(cue("evidence.row").findall(self.text)), "")
         return [item for each in cue("evidence.glue").split(row) if (item := each.strip(_QUOTES))]
 
@@ -110,9 +110,9 @@ class Evidence:
 
     def _words(self, key: str, schema: dict[str, Any]) -> str | None:
         kind = hinted(key, schema)
-        return self._fresh(self._all(kind, key) if kind else self.quoted())
+        return self._fresh(self.all(kind, key) if kind else self.quoted())
 
-    def _all(self, kind: str, key: str) -> list[str]:
+    def all(self, kind: str, key: str) -> list[str]:
         finder: Callable[[str], list[str]] = getattr(self, kind)
         return finder(key)
 
@@ -189,12 +189,8 @@ class Evidence:
             return list(dict.fromkeys(places()[found[0].lower()] for found in known))
         named = re.findall(rf"{word}\s+((?:the )?[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)", self.text)
         loose = [word.title() for word in cue("evidence.loose_place").findall(self.text)]
-        chinese = [
-            each
-            for each in cue("evidence.chinese_place").findall(self.text)
-            if not cue("evidence.no_place").search(each)
-        ]
-        return named or loose or chinese
+        chinese: list[str] = cue("evidence.chinese_place").findall(self.text)
+        return [place for place in named or [*loose, *chinese] if not cue("evidence.no_place").search(place)]
 
     def titles(self, key: str = "") -> list[str]:
         """Quoted words, or the first clause."""

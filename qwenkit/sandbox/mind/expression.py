@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import operator
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .cues import compiled, table
 from .library import lexicon
@@ -18,12 +21,14 @@ _CHINESE_NUMBER = re.compile(
 )
 _CHINESE_SCALE = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
-_TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|sqrt|fact|[-+*/%^()])")
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?|sqrt|fact|[-+*/%^() ])+")
+_OPERATION = re.compile(r"\d\)?\s*[-+*/%^]\s*-?[\d(sf]|sqrt|fact")
 _ENDLESS = re.compile(r"\d{100}")
 _LONGEST = 300
-_DEEPEST = 40
+_LARGEST_FACTORIAL = 500
 _MOST_BITS = 8000  # a result of some 2,400 digits is enough for a lesson
+
+Number = Fraction | float  # a float is a number that could not be worked out exactly
 
 
 class NotASum(ValueError):
@@ -31,9 +36,8 @@ class NotASum(ValueError):
 
 
 class Sum(NamedTuple):
-    text: str  # as understood, 17 * 23
-    value: Fraction
-    exact: bool
+    text: str  # as understood, 17 × 23
+    value: Number
     steps: list[str]
     rest: str  # the sentence without the sum
 
@@ -86,129 +90,98 @@ def find(text: str) -> Sum | None:
     sentence = spelled(numerals(text[:2000]))
     spans = sorted((span[0].strip() for span in _SPAN.finditer(sentence)), key=len, reverse=True)
     for span in spans[:3]:
-        if len(span) <= _LONGEST and re.search(r"\d\)?\s*[-+*/%^]\s*-?[\d(sf]|sqrt|fact", span):
+        if len(span) <= _LONGEST and _OPERATION.search(span):
+            steps: list[str] = []
             try:
-                value, exact, steps = evaluate(span)
+                value = evaluate(span, steps)
             except NotASum:
                 continue
-            return Sum(pretty(span), value, exact, steps, sentence.replace(span, " ", 1))
+            return Sum(pretty(span), value, steps, sentence.replace(span, " ", 1))
     return None
 
 
 def pretty(span: str) -> str:
+    """A sum as it is printed: signs spaced, × and ÷ and √, percentages as such."""
     spaced = re.sub(r"\s*([-+*/%^])\s*", r" \1 ", span.strip())
     spaced = re.sub(r"(^|[(*/^+-] ?)- (?=\d)", r"\1-", spaced)
-    spaced = (
-        spaced.replace(" ^ ", "^")
-        .replace("*", "×")
-        .replace("/", "÷")
-        .replace("sqrt(", "√(")
-        .replace("fact", "factorial")
-    )
+    for plain, printed in ((" ^ ", "^"), ("*", "×"), ("/", "÷"), ("sqrt(", "√("), ("fact", "factorial")):
+        spaced = spaced.replace(plain, printed)
     spaced = re.sub(r"√\((\d+(?:\.\d+)?)\)", r"√\1", spaced)
     return re.sub(r"\((\d+(?:\.\d+)?) ÷ 100\)|\b(\d+(?:\.\d+)?) ÷ 100(?= ×)", r"\1\2%", spaced)
 
 
-def shown(value: Fraction, exact: bool = True) -> str:
+def shown(value: Number) -> str:
     """A number as a person writes it: whole, decimal if it ends, else rounded."""
-    if value.denominator == 1:
+    if isinstance(value, Fraction) and value.denominator == 1:
         return str(value.numerator)
     try:
         decimal = f"{float(value):.6f}".rstrip("0").rstrip(".")
     except OverflowError:
-        return str(value.numerator // value.denominator)
-    ends = exact and Fraction(decimal) == value
-    return decimal if ends else f"{float(value):.6g}" if abs(value) < Fraction(1, 1000) else decimal
+        return str(int(value))
+    return decimal if math.fabs(value) > 0.001 or Fraction(decimal) == value else f"{float(value):.6g}"
 
 
-def evaluate(text: str) -> tuple[Fraction, bool, list[str]]:
-    reader = _Reader(text)
-    value = reader.total(0)
-    if reader.tokens:
-        raise NotASum(text)
-    return value, reader.exact, reader.steps
+def exact(value: Number) -> bool:
+    """Whether `shown` says all there is to say."""
+    return isinstance(value, Fraction) and Fraction(shown(value)) == value
 
 
-class _Reader:
-    """Recursive descent over the tokens of a sum."""
+def evaluate(text: str, steps: list[str] | None = None) -> Number:
+    """The value of a sum, by walking its syntax tree; every operation is written down as a step."""
+    signs = re.sub(r"(?<=[\d)])\s*(?=sqrt|fact|\()", "*", text.replace("^", "**"))
+    try:
+        tree = ast.parse(re.sub(r"(?<![\d.])0+(?=\d)", "", signs).strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise NotASum(text) from None
+    return _worked(tree, [] if steps is None else steps)
 
-    def __init__(self, text: str) -> None:
-        self.tokens = _TOKEN.findall(text)[::-1]
-        self.steps: list[str] = []
-        self.exact = True
 
-    def _next(self, *wanted: str) -> str:
-        return self.tokens.pop() if self.tokens and self.tokens[-1] in wanted else ""
+_OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+    ast.Mod: ("%", operator.mod),
+    ast.Pow: ("^", operator.pow),
+}
 
-    def total(self, depth: int) -> Fraction:
-        value = self._product(depth)
-        while sign := self._next("+", "-"):
-            other = self._product(depth)
-            value = self._step(value, sign, other, value + other if sign == "+" else value - other)
-        return value
 
-    def _product(self, depth: int) -> Fraction:
-        value = self._signed(depth)
-        while sign := self._next("*", "/", "%"):
-            other = self._signed(depth)
-            done = value * other if sign == "*" else value / other if sign == "/" else value % other
-            value = self._step(value, sign, other, done)
-        return value
+def _worked(node: ast.expr, steps: list[str]) -> Number:
+    match node:
+        case ast.Constant(value=int() | float()):
+            return Fraction(str(node.value))
+        case ast.UnaryOp(op=ast.USub()):
+            return -_worked(node.operand, steps)
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            return _function(name, _worked(argument, steps))
+        case ast.BinOp() if type(node.op) in _OPERATORS:
+            return _operation(node, _worked(node.left, steps), _worked(node.right, steps), steps)
+    raise NotASum(ast.dump(node)[:40])
 
-    def _signed(self, depth: int) -> Fraction:
-        if self._next("-"):
-            return -self._signed(self._deeper(depth))
-        value = self._atom(depth)
-        if self._next("^"):
-            return self._power(value, self._signed(self._deeper(depth)))
-        return value
 
-    def _atom(self, depth: int) -> Fraction:
-        if not self.tokens:
-            raise NotASum("a number is missing")
-        token = self.tokens.pop()
-        if token == "(":
-            value = self.total(self._deeper(depth))
-            if not self._next(")"):
-                raise NotASum("a bracket is open")
-            return value
-        if token in ("sqrt", "fact"):
-            return self._function(token, self._atom(self._deeper(depth)))
-        if not token[0].isdigit():
-            raise NotASum(token)
-        return Fraction(token)
+def _operation(node: ast.BinOp, left: Number, right: Number, steps: list[str]) -> Number:
+    sign, apply = _OPERATORS[type(node.op)]
+    if sign == "^" and isinstance(left, Fraction) and math.fabs(right) * _bits(left) > _MOST_BITS:
+        raise OverflowError
+    value = apply(left, right)
+    if isinstance(value, complex):
+        raise NotASum("no real root")
+    if isinstance(value, Fraction) and _bits(value) > _MOST_BITS:
+        raise OverflowError
+    steps.append(f"{pretty(f'{shown(left)} {sign} {shown(right)}')} = {shown(value)}")
+    return value if isinstance(value, Fraction) else float(value)
 
-    def _function(self, name: str, value: Fraction) -> Fraction:
-        if name == "fact":
-            if value.denominator != 1 or not 0 <= value <= 500:
-                raise OverflowError
-            return Fraction(math.factorial(int(value)))
-        root = math.isqrt(int(value)) if value >= 0 else -1
-        if root * root == value:
-            return Fraction(root)
-        if value < 0:
-            raise NotASum("no real root")
-        self.exact = False
-        return Fraction(math.sqrt(value))
 
-    def _power(self, base: Fraction, exponent: Fraction) -> Fraction:
-        if exponent.denominator != 1:
-            self.exact = False
-            result = float(base) ** float(exponent) if base >= 0 else None
-            if result is None:
-                raise NotASum("no real root")
-            return Fraction(result)
-        if abs(exponent) * max(base.numerator.bit_length(), base.denominator.bit_length()) > _MOST_BITS:
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
+
+
+def _function(name: str, value: Number) -> Number:
+    if name == "fact" and isinstance(value, Fraction) and value.denominator == 1 and value >= 0:
+        if value > _LARGEST_FACTORIAL:
             raise OverflowError
-        return self._step(base, "^", exponent, Fraction(base ** int(exponent)))
-
-    def _step(self, left: Fraction, sign: str, right: Fraction, value: Fraction) -> Fraction:
-        if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MOST_BITS:
-            raise OverflowError
-        self.steps.append(f"{pretty(f'{shown(left)} {sign} {shown(right)}')} = {shown(value, self.exact)}")
-        return value
-
-    def _deeper(self, depth: int) -> int:
-        if depth >= _DEEPEST:
-            raise NotASum("too deep")
-        return depth + 1
+        return Fraction(math.factorial(int(value)))
+    if name != "sqrt" or value < 0:
+        raise NotASum(name)
+    root = math.isqrt(int(value))
+    return Fraction(root) if root * root == value else math.sqrt(value)

@@ -18,6 +18,8 @@ from .scene import Draft, Scene
 
 _DOCUMENT = 200_000  # characters of a text that are read
 _CLEAR = 0.34  # share of the question's weight that a sentence must cover
+_SHORT = 60  # a sentence about "the text" that is no longer than this is an instruction
+_LEAD = 2.0  # first sentences tend to say what a text is about
 _ABSENT = 0.6  # how much a word counts that stands nowhere in the text
 _YEAR_OR_TIME = re.compile(r"\d{1,2}:\d{2}|\d{4}年?|[一二三四五六七八九十\d]+点半?|\b(?:at|on|in) ([\w ]+?)(?=[.,]|$)")
 _AMOUNT = re.compile(r"\d[\d,.]*\d|\d|[一二三四五六七八九十百千]+")
@@ -27,38 +29,40 @@ def extract(scene: Scene) -> Draft | None:
     asked, passage = _parted(scene)
     if cue("extract.summary").search(asked) and len(passage) > 1:
         return _summary(scene, passage)
-    instruction = cue("extract.instruction")
-    source = [*passage, *(each for each in sentences(scene.system[:_DOCUMENT]) if not instruction.search(each))]
+    source = [*passage, *_facts(scene.system[:_DOCUMENT])]
     if not source or not cue("extract.asking").search(asked):
         return None
     best, score = _best(asked, source)
     scene.note("think.extract", n=len(source), score=f"{score:.2f}")
     if score >= _CLEAR:
-        sentence = cue("extract.label").sub("", best)
-        found = scene.say("extract.found", sentence=sentence)
-        found.bare = _kernel(scene, asked, sentence)
+        found = scene.say("extract.found", sentence=best)
+        found.bare = _kernel(scene, asked, best)
         return found
     bound = cue("extract.bound").search(f"{scene.system[-LONG:]}\n{scene.brief}")
     return scene.say("extract.absent") if bound else None
 
 
+def _facts(system: str) -> list[str]:
+    """The sentences of a system message that are no instructions, and what an instruction introduces with a colon."""
+    parted = [(each, each.replace("：", ":").partition(":")[2]) for each in sentences(system)]
+    told = [tail if cue("extract.instruction").search(each) else each for each, tail in parted]
+    return [each.strip() for each in told if each.strip()]
+
+
 def _parted(scene: Scene) -> tuple[str, list[str]]:
     """The sentence that asks, and the passage around it; an earlier long message if there is none."""
-    unlabelled = cue("extract.label").sub
-    every = sentences(scene.question[:_DOCUMENT])
+    every = [cue("extract.label").sub("", each) for each in sentences(scene.question[:_DOCUMENT])]
     asking = [
         each
         for each in (*every[-1:], *every[:1])
         if cue("extract.asking").search(each) or cue("extract.summary").search(each)
     ]
-    asked = unlabelled("", (asking or every or [""])[0])
+    asked = (asking or every or [""])[0]
     passage = [
-        each
-        for each in every
-        if unlabelled("", each) != asked and not (cue("extract.bound").search(each) and len(each) < 60)
+        each for each in every if each != asked and not (cue("extract.bound").search(each) and len(each) < _SHORT)
     ]
     head, colon, tail = asked.replace("：", ":").partition(":")
-    if colon and len(tail) > 20 and cue("extract.summary").search(head):
+    if colon and len(tail) > 8 and cue("extract.summary").search(head):
         return head, [tail.strip(), *passage]
     longer = [turn.text for turn in scene.earlier if turn.role == "user" and len(sentences(turn.text[:LONG])) > 2]
     return asked, passage or (sentences(longer[-1][:_DOCUMENT]) if longer else [])
@@ -93,9 +97,11 @@ def _summary(scene: Scene, passage: list[str]) -> Draft:
     """The sentences that hold the most of what the passage keeps coming back to, in their own order."""
     bags = [set(words(sentence)) for sentence in passage]
     common = Counter(word for bag in bags for word in bag)
-    weight = [sum(common[word] for word in bag) / math.sqrt(len(bag) + 4) + (at == 0) for at, bag in enumerate(bags)]
+    weight = [
+        sum(common[word] for word in bag) / math.sqrt(len(bag) + 4) + 2 * (at == 0) for at, bag in enumerate(bags)
+    ]
     wanted = min(scene.style.count or (1 if scene.style.terse or len(passage) < 4 else 2), len(passage))
     kept = sorted(sorted(range(len(passage)), key=lambda at: -weight[at])[:wanted])
     scene.note("think.summary", n=len(passage), kept=wanted)
     glue = "\n" if scene.style.lines else "" if scene.language == "zh" else " "
-    return Draft((glue.join(cue("extract.label").sub("", passage[at]) for at in kept),))
+    return Draft((glue.join(passage[at] for at in kept),))

@@ -8,7 +8,8 @@ from .cues import cue
 from .library import lexicon
 from .scene import Draft, Scene
 
-_MOST_TOPICS = 2
+_MOST_WORDS = 7
+_MOST_CHARACTERS = 30
 
 
 def unseen(scene: Scene) -> Draft | None:
@@ -27,16 +28,12 @@ def fallback(scene: Scene) -> Draft:
 
 
 def understood(scene: Scene) -> str:
-    """The words of the question that carry its meaning, as they were written."""
+    """The words of the question that carry its meaning, from the first to the last of them."""
     text = " ".join(scene.question[:400].split())
     if scene.language == "zh":
-        pieces = [each for each in cue("fallback.filler").split(text) if len(each) > 1]
-        return "、".join(pieces[:_MOST_TOPICS])[:40]
+        return next((each for each in cue("fallback.filler").split(text) if len(each) > 1), "")[:_MOST_CHARACTERS]
     stop = set(lexicon()["stopwords"]) | set(lexicon()["tool_words"])
-    runs: list[list[str]] = [[]]
-    for word in re.findall(r"[A-Za-z0-9][\w'-]*|[^\w\s]", text):
-        if word.lower() in stop or not word[0].isalnum() or len(word) > 30:
-            runs.append([])
-        else:
-            runs[-1].append(word)
-    return " ".join(max(runs, key=len)[: _MOST_TOPICS + 1])  # the longest run of content words reads like a topic
+    spoken = re.findall(r"[A-Za-z0-9][\w'-]*", text)
+    telling = [at for at, word in enumerate(spoken) if word.lower() not in stop and len(word) <= _MOST_CHARACTERS]
+    near = [at for at in telling if at < telling[0] + _MOST_WORDS]
+    return " ".join(spoken[near[0] : near[-1] + 1]) if near else ""

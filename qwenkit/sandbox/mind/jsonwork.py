@@ -69,18 +69,23 @@ def _body(scene: Scene) -> Parts:
     """One object: with the keys that were named, around a plain answer, or a made-up example of a thing."""
     keys = _keys(scene)
     scene.note("think.keys", keys=", ".join(keys) or "answer")
-    if keys:
-        evidence = _evidence(scene)
-        return (_written({key: _value(scene, key, rule, evidence) for key, rule in keys.items()}),)
+    evidence = _evidence(scene)
+    begun = {} if keys else _begun(scene.prompt.partial or "")
+    value = {key: _value(scene, key, rule, evidence) for key, rule in (keys or begun).items()}
+    if keys or (begun and not scene.asks("json.about")):
+        return (_written(value),)
     inner = _plain(scene)
-    draft = first(inner, KNOWING)
+    topic, draft = understood(inner), first(inner, KNOWING)
     scene.notes += inner.notes
-    if draft:
-        return (_written({"answer": _text(draft)}),)
-    topic = understood(inner)
-    if topic and scene.asks("json.about"):
-        return (scene.book("json.sample", topic=_written(topic)[1:-1]),)
-    return (_written({"topic": topic, "answer": None}),)
+    if topic and scene.asks("json.about") and (begun or not draft):
+        example = scene.book("json.sample", topic=_written(topic)[1:-1])
+        return (_written({**value, **json.loads(plain((example,)))}),) if begun else (example,)
+    return (_written({"answer": _text(draft)} if draft else {"topic": topic, "answer": None}),)
+
+
+def _begun(partial: str) -> dict[str, dict[str, Any]]:
+    """The fields that a prefix has already named."""
+    return {key: _suggested(key, "") for key in re.findall(r"\"(\w+)\"\s*:", partial[:LONG])}
 
 
 def _evidence(scene: Scene) -> Evidence:
@@ -116,8 +121,7 @@ def _keys(scene: Scene) -> dict[str, dict[str, Any]]:
             }
             if keys:
                 return keys
-    begun = re.findall(r"\"(\w+)\"\s*:", (scene.prompt.partial or "")[:LONG])
-    return {key: _suggested(key, "") for key in begun}
+    return {}
 
 
 def _suggested(key: str, sample: str) -> dict[str, Any]:

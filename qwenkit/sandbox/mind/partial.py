@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from . import ngram
@@ -18,6 +19,7 @@ from .scene import Draft, Scene
 from .weave import Chain, Parts, Weave, led, plain
 from .wording import book
 
+_FENCE = re.compile(r"^```json\n|\n```$")
 _FEW_WORDS = 14  # the last words of a prefix that are tried as a beginning of the draft
 
 
@@ -67,48 +69,51 @@ def _going_on(scene: Scene, prefix: str, draft: Draft) -> Parts:
 
 def _json(prefix: str, draft: Draft) -> str | None:
     """What completes a begun JSON text, using the values of the draft's own object."""
-    fence = re.search(r"```(?:json)?\s*$|```(?:json)?\s*(?=[{\[])", prefix)
-    text = prefix[fence.end() :] if fence else prefix
-    whole_text = re.sub(r"^```json\n|\n```$", "", plain(draft.parts)) if text.lstrip()[:1] in ("{", "[") else ""
+    text = re.sub(r"^.*```(?:json)?\s*", "", prefix, flags=re.DOTALL)
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
     try:
-        value = json.loads(whole_text)
+        value = json.loads(_FENCE.sub("", plain(draft.parts)))
     except ValueError:
         return None
-    if isinstance(value, list) or not isinstance(value, dict):
-        return whole_text[len(text) :] if whole_text.startswith(text) else None
-    return next((end for end in _endings(text, value) if _parses(text + end)), None)
+    endings = _endings(text, value if isinstance(value, dict) else {})
+    return next((ending for ending in endings if _parses(text + ending)), None)
 
 
-def _endings(text: str, value: dict[str, Any]) -> list[str]:
-    """Ways the begun object may go on: from inside a key, a value, or between two pairs."""
+def _endings(text: str, value: dict[str, Any]) -> Iterator[str]:
+    """Ways the begun text may go on, likely ones first; whoever asks tries them."""
     used = re.findall(r"\"((?:[^\"\\]|\\.)*)\"\s*:", text)
     left = {key: each for key, each in value.items() if key not in used}
-    rest = "".join(
-        f", {json.dumps(key, ensure_ascii=False)}: {json.dumps(each, ensure_ascii=False)}" for key, each in left.items()
+    ours = _written(value.get(used[-1]) if used else None)
+    said, half = text.rpartition(":")[2].lstrip(), text.rpartition('"')[2]
+    begun = next((key for key in left if key.startswith(half)), None)
+    space = "" if text[-1].isspace() or text.endswith("{") else " "
+    yield space + _pairs(left).removeprefix(", ")  # between two pairs
+    yield (space if text.endswith(":") else "") + ours + _pairs(left)  # before a value
+    if ours.startswith(said):
+        yield ours[len(said) :] + _pairs(left)  # within a value
+    if begun:
+        yield f'{begun[len(half) :]}": {_written(left.pop(begun))}{_pairs(left)}'  # within a key
+    opened = list(re.findall(r"[{\[]", text))[text.count("}") + text.count("]") :]
+    closed = "".join({"{": "}", "[": "]"}[sign] for sign in reversed(opened))
+    yield from (
+        _pairs(left),
+        f'"{_pairs(left)}',
+        '"note": null}',
+        closed,
+        f'"{closed}',
+        f"null{closed}",
+        f'": null{closed}',
     )
-    ours = json.dumps(value.get(used[-1]) if used else None, ensure_ascii=False)
-    tail = re.search(r":\s*(.*)$", text, re.DOTALL)
-    said = tail[1] if tail else ""
-    space = "" if text.endswith((" ", "\n")) else " "
-    endings = [rest.removeprefix(", ") + "}"] if text.rstrip().endswith("{") else []
-    endings += [space + rest.removeprefix(", ") + "}"] if text.rstrip().endswith(",") else []
-    endings += [space * text.endswith(":") + ours + rest + "}"] if not said else []
-    endings += [ours[len(said) :] + rest + "}"] if ours.startswith(said) else []
-    half = re.search(r"\"([^\"]*)$", text)
-    name = next((key for key in left if half and key.startswith(half[1])), None)
-    if name and half:
-        others = "".join(
-            f", {json.dumps(k, ensure_ascii=False)}: {json.dumps(v, ensure_ascii=False)}"
-            for k, v in left.items()
-            if k != name
-        )
-        endings.append(f'{name[len(half[1]) :]}": {json.dumps(value[name], ensure_ascii=False)}{others}}}')
-    closers = "".join(
-        reversed(
-            [{"{": "}", "[": "]"}[sign] for sign in re.findall(r"[{\[]", text)][text.count("}") + text.count("]") :]
-        )
-    )
-    return [*endings, rest + "}", '"' + rest + "}", closers, f'"{closers}', f"null{closers}", f'": null{closers}']
+
+
+def _pairs(left: dict[str, Any]) -> str:
+    """, "age": 36}"""
+    return "".join(f", {_written(key)}: {_written(each)}" for key, each in left.items()) + "}"
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _parses(text: str) -> bool:

@@ -119,4 +119,5 @@ def noted(scene: Scene) -> Draft | None:
         return None
     fact = next((each for each in stated if each.key == "name"), stated[-1])
     scene.note("think.noted", key=_spoken(scene, fact.key), value=fact.value)
-    return scene.say("noted.name" if fact.key == "name" else "noted", value=fact.value, key=_spoken(scene, fact.key))
+    rule = "noted.name" if fact.key == "name" else "noted.plain" if f"key.{fact.key}" in scene.book else "noted"
+    return scene.say(rule, value=fact.value, key=fact.key)

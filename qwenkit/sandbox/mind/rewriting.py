@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from qwenkit.catalogue import tokens
+
 from .cues import cue, label
 from .evidence import Evidence
 from .library import lexicon
@@ -14,6 +16,7 @@ from .scene import Draft, Scene
 _LONGEST = 4000
 _QUOTES = " \"'“”「」『』‘’`"
 _INNER = re.compile(r"[\"“「‘`'](.+?)[\"”」’`'](?=\W|$)", re.DOTALL)
+_BETWEEN_CLASSES = re.compile(r", or |[,，、/]\s*| or |或者?|还是|和")
 _BETWEEN_WORDS = re.compile(r"\s*[,，、]\s*(?:and )?|\s+and\s+|\s+")
 
 _CHANGES: dict[str, Callable[[str], str]] = {
@@ -27,12 +30,15 @@ _CHANGES: dict[str, Callable[[str], str]] = {
 _COUNTS: dict[str, Callable[[str], int]] = {
     "words": lambda text: len(re.findall(r"[A-Za-z0-9'-]+|[\u4e00-\u9fff]", text)),
     "characters": lambda text: len(re.sub(r"\s", "", text)),
+    "tokens": tokens.count,
 }
 
 
 def rewriting(scene: Scene) -> Draft | None:
     attempts = (
-        (_translate, _letters, _counted, _changed, _said, _classified) if len(scene.question) <= _LONGEST else (_said,)
+        (_translate, _letters, _counted, _changed, _said, _classified, _collected)
+        if len(scene.question) <= _LONGEST
+        else (_said,)
     )
     programming = scene.asks("code.asked") and scene.asks("code.wanted")
     return None if programming else next((draft for attempt in attempts if (draft := attempt(scene))), None)
@@ -111,12 +117,11 @@ def _classified(scene: Scene) -> Draft | None:
     both = f"{scene.system[:_LONGEST]}\n{scene.brief}"
     found = cue("rewrite.classify").search(both)
     offered = cue("rewrite.choices").search(both, found.start()) if found else None
-    if not found or (not offered and not cue("json.sentiment").search(both)):
+    known = next((row for name, row in lexicon()["classes"].items() if re.search(name, both, re.IGNORECASE)), None)
+    if not found or not (offered or known):
         return None
-    usual = ["正面", "负面", "中性"] if language(scene.question) == "zh" else ["positive", "negative", "neutral"]
-    classes = (
-        [each for each in re.split(r", or |[,，、/]\s*| or |或者?|还是|和", offered[1]) if each] if offered else usual
-    )
+    listed = next(filter(None, offered.groups())) if offered else ""
+    classes = [each for each in _BETWEEN_CLASSES.split(listed) if each] or (known or {})[language(scene.question)]
     text = scene.question.replace(offered[0], " ", 1) if offered else scene.question
     unsure = [each for each in classes if each.lower() in lexicon()["unsure"]]
     value = Evidence(text, scene.prompt.today).find("class", {"enum": classes}, set()) or next(iter(unsure), None)
@@ -124,3 +129,11 @@ def _classified(scene: Scene) -> Draft | None:
         return None
     scene.note("think.class", classes=", ".join(classes), value=value)
     return Draft((value,), bare=value)
+
+
+def _collected(scene: Scene) -> Draft | None:
+    """All values of a kind: email addresses, dates, names."""
+    found = scene.asks("rewrite.collect")
+    kind = label("evidence.hints", next(filter(None, found.groups()))) if found else ""
+    values = Evidence(scene.question[found.end() :], scene.prompt.today).all(kind, "") if found and kind else []
+    return Draft((("、" if scene.language == "zh" else ", ").join(dict.fromkeys(values)),)) if values else None

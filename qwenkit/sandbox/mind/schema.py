@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from . import scalars
-from .check import Schema, canonical, same, target, tidy, types, valid
+from .check import Schema, canonical, same, target, types, valid
 from .evidence import Evidence
 from .library import lexicon
 from .merge import merged
@@ -29,15 +29,22 @@ _SHAPES = {
 }
 
 
+# What a schema that is none brings about; it is read as one that allows anything.
+NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
 class Filler:
     """Fills one root schema from one piece of evidence."""
 
     def __init__(self, root: Any, evidence: Evidence) -> None:
-        self._root = tidy(root)
+        self._root = root
         self._evidence = evidence
 
     def fill(self) -> Any:
-        return self._value(self._root, "", 0, 0)
+        try:
+            return self._value(self._root, "", 0, 0)
+        except NONSENSE:
+            return {}
 
     def _value(self, schema: Any, key: str, depth: int, salt: int) -> Any:
         """The first candidate that checks out; the first of all if none does, for then the schema allows nothing."""

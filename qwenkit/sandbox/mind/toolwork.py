@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from typing import Any
 
-from .check import tidy, types
+from .check import types
 from .evidence import Evidence
 from .library import lexicon
 from .meaning import meanings, split_name
 from .prompt import Call
 from .results import made, report
 from .scene import Draft, Scene
-from .schema import Filler
+from .schema import NONSENSE, Filler
 
 _ENOUGH = 1.0  # one shared word of a name or description
 _CLOSE = 0.5  # in parallel, a second tool must match at least half as well as the best
 _MOST_CALLS = 8
 _LONGEST = 4000
 _EACH = ("place", "location", "city", "town", "symbol", "ticker")  # a prompt may name several of these
-_NO_CALL = object()
+_ASKED_BACK = re.compile(r"[?？]\s*$")
 
 
 def tools(scene: Scene) -> Draft | None:
@@ -46,7 +47,7 @@ def _functions(scene: Scene) -> list[dict[str, Any]]:
 
 
 def _parameters(function: dict[str, Any]) -> dict[str, Any]:
-    schema = tidy(function.get("parameters"))
+    schema = function.get("parameters")
     return schema if isinstance(schema, dict) else {}
 
 
@@ -104,72 +105,66 @@ def _score(function: dict[str, Any], said: set[str]) -> float:
     return 1.0 * len(named & said) + 1.0 * len(_core(function) & said) + 0.4 * len(_details(function) & said)
 
 
-def _calls(scene: Scene, function: dict[str, Any], forced: bool) -> list[Call]:
-    schema = _parameters(function)
-    evidence = Evidence(_asked(scene), scene.prompt.today)
-    arguments = _arguments(schema, evidence, forced)
-    if arguments is None:
-        return []
-    each = [key for key in arguments if any(word in split_name(key).lower() for word in _EACH)]
-    if len(each) != 1:
-        return [_call(function["name"], arguments)]
-    finder = evidence.tickers if re.search("symbol|ticker", each[0]) else evidence.places
-    values = finder(each[0]) if isinstance(arguments[each[0]], str) else []
-    several = values if arguments[each[0]] in values else [arguments[each[0]]]
-    return [_call(function["name"], {**arguments, each[0]: value}) for value in several]
-
-
 def _asked(scene: Scene) -> str:
     """The question; if an earlier answer was a question back, what came before it too."""
     users = [turn.text for turn in scene.earlier if turn.role == "user"]
-    answered = (
-        scene.earlier and scene.earlier[-1].role == "assistant" and re.search(r"[?？]\s*$", scene.earlier[-1].text)
-    )
-    return f"{scene.question}\n{users[-1]}" if answered and users else scene.question
+    answers = scene.earlier and scene.earlier[-1].role == "assistant" and _ASKED_BACK.search(scene.earlier[-1].text)
+    return f"{scene.question}\n{users[-1]}" if answers and users else scene.question
 
 
-def _call(name: str, arguments: dict[str, Any]) -> Call:
-    return Call(name, json.dumps(arguments, ensure_ascii=False))
+def _calls(scene: Scene, function: dict[str, Any], forced: bool) -> list[Call]:
+    """One call; one for each place or share, if the prompt names several."""
+    evidence = Evidence(_asked(scene), scene.prompt.today)
+    arguments, missing = _arguments(_parameters(function), evidence, forced)
+    if missing:
+        return []
+    each = [key for key in arguments if any(word in split_name(key).lower() for word in _EACH)]
+    finder = evidence.tickers if each and re.search("symbol|ticker", each[0]) else evidence.places
+    values = finder(each[0]) if len(each) == 1 else []
+    several = [{**arguments, each[0]: value} for value in values] if values and arguments[each[0]] in values else []
+    return [Call(function["name"], json.dumps(one, ensure_ascii=False)) for one in several or [arguments]]
 
 
-def _arguments(schema: dict[str, Any], evidence: Evidence, forced: bool) -> dict[str, Any] | None:
-    """What the prompt says about each parameter. None if a required one is missing and nobody insists."""
-    required = schema.get("required", ())
+def _arguments(schema: dict[str, Any], evidence: Evidence, forced: bool) -> tuple[dict[str, Any], str]:
+    """What the prompt says about each parameter, and the first required one about which it says nothing."""
     filled: dict[str, Any] = {}
-    for key, rule in schema.get("properties", {}).items():
-        value = _argument(key, rule if isinstance(rule, dict) else {}, evidence, key in required, forced)
-        if value is _NO_CALL:
-            return None
-        if value is not None:
-            filled[key] = value
-    return filled
+    required = schema.get("required") or ()
+    try:
+        for key, rule in schema.get("properties", {}).items():
+            value = _argument({**schema, "properties": {key: rule}, "required": [key]}, key, evidence, key in required)
+            if value is None and key in required:
+                value = _invented(schema, key, rule) if forced or "enum" in rule or "default" in rule else None
+                if value is None:
+                    return filled, key
+            if value is not None:
+                filled[key] = value
+    except NONSENSE:
+        return {}, ""
+    return filled, ""
 
 
-def _argument(key: str, rule: dict[str, Any], evidence: Evidence, required: bool, forced: bool) -> Any:
+def _argument(alone: dict[str, Any], key: str, evidence: Evidence, required: bool) -> Any:
+    """Evidence for one parameter; `alone` is the schema of an object that has only this one."""
+    rule = alone["properties"][key]
     kinds = set(types(rule)) or {"string"}
     if kinds & {"array", "object"} or "$ref" in rule or "anyOf" in rule:
-        value = Filler({"type": "object", "properties": {key: rule}, "required": [key]}, evidence).fill().get(key)
-        return value if required or value not in ([], {}, None) else None
-    value = evidence.find(key, rule, kinds, eager=required)
-    if value is None and required:
-        value = rule.get("default", rule.get("const"))
-        if value is None and not forced:
-            return _NO_CALL if "enum" not in rule else rule["enum"][0]
-        if value is None:
-            value = Filler({"type": "object", "properties": {key: rule}}, evidence).fill().get(key)
-    return value
+        value = Filler(alone, evidence).fill().get(key)
+        return value if required or value not in ([], {}) else None
+    return evidence.find(key, rule, kinds, eager=required)
+
+
+def _invented(schema: dict[str, Any], key: str, rule: dict[str, Any]) -> Any:
+    """A value for a parameter the prompt does not mention: the default, or any that is allowed."""
+    alone = {**schema, "properties": {key: rule}, "required": [key]}
+    return rule.get("default", Filler(alone, Evidence("", date.min)).fill().get(key))
 
 
 def _missing(scene: Scene) -> Draft | None:
     """A tool fits but the prompt lacks what it needs: ask for it."""
-    if scene.prompt.tool_choice == "none":
-        return None
-    for _, function in _ranked(scene, _functions(scene))[:1]:
-        schema = _parameters(function)
-        evidence = Evidence(_asked(scene), scene.prompt.today)
-        for key in schema.get("required", ()):
-            rule = schema.get("properties", {}).get(key)
-            if isinstance(rule, dict) and _argument(key, rule, evidence, True, False) is _NO_CALL:
-                scene.note("think.missing", name=function["name"], key=str(key))
-                return scene.say("tool.ask", name=function["name"], key=split_name(str(key)).lower())
+    ranked = _ranked(scene, _functions(scene)) if scene.prompt.tool_choice != "none" else []
+    for _, function in ranked[:1]:
+        _, key = _arguments(_parameters(function), Evidence(_asked(scene), scene.prompt.today), forced=False)
+        if key:
+            scene.note("think.missing", name=function["name"], key=key)
+            return scene.say("tool.ask", name=function["name"], key=split_name(key).lower())
     return None

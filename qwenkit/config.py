@@ -22,7 +22,7 @@ from qwenkit.errors import ConfigError
 from qwenkit.secret import Secret
 
 KEY_NAME = "DASHSCOPE_API_KEY"
-_HTTP_NAMES = ("DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL", "DASHSCOPE_COMPATIBLE_BASE_URL")
+HTTP_NAMES = ("DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL", "DASHSCOPE_COMPATIBLE_BASE_URL")
 _WS_NAMES = ("DASHSCOPE_WEBSOCKET_BASE_URL",)
 _REGION_NAMES = ("DASHSCOPE_REGION", "DASHSCOPE_API_REGION")
 _WORKSPACE_NAMES = ("DASHSCOPE_WORKSPACE", "DASHSCOPE_WORKSPACE_ID")
@@ -72,7 +72,7 @@ class Config(msgspec.Struct, frozen=True):
         env = environment() if env is None else Settings(env)
         key, key_from = _find_key(api_key, env)
         placed = bool(base_url or region or host)  # an address from the environment does not outvote an argument
-        base_url = base_url or (None if placed else _first(env, _HTTP_NAMES))
+        base_url = base_url or (None if placed else _first(env, HTTP_NAMES))
         ws_url = ws_url or (None if placed else _first(env, _WS_NAMES))
         workspace = _workspace(workspace or _first(env, _WORKSPACE_NAMES) or "")
         named = region or _first(env, _REGION_NAMES) or ""

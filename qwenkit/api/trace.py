@@ -39,6 +39,7 @@ class _Tracer:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._began = time.perf_counter()
+        self._sent: list[Request] = []
 
     def sending(self, request: Request) -> _Exchanging:
         now = time.perf_counter()
@@ -51,7 +52,9 @@ class _Tracer:
             request_headers=headers,
             request_body=_text(request.body or b""),
             started=now - self._began,
+            attempt=1 + sum(earlier is request for earlier in self._sent),  # a retry sends the very same request
         )
+        self._sent.append(request)
         self._wire.exchanges.append(exchange)
         return _Exchanging(exchange, now)
 

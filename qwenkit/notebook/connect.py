@@ -12,7 +12,8 @@ from typing import Any
 
 from qwenkit.api.client import Client
 from qwenkit.api.core import Core
-from qwenkit.config import Config, environment, find_key
+from qwenkit.config import HTTP_NAMES, Config, Settings, environment, find_key
+from qwenkit.secret import Secret
 
 _READING_PACE = 80  # tokens per second of the shared sandbox's streams: fast, yet one sees the answer arrive
 
@@ -21,12 +22,18 @@ _running: dict[int, Any] = {}  # by process id: a forked child must not believe 
 
 
 def connect(*, model: str = "", budget: Any = None, **settings: Any) -> Client:
-    """Live with a key, sandbox without. Settings are those of `qk.Client`."""
-    env = environment()
-    key, _ = find_key(settings.get("api_key"), env)
-    if key or settings.get("base_url"):
+    """Live with a key, sandbox without. Settings are those of `qk.Client`.
+
+    An address, given or in DASHSCOPE_BASE_URL, is called as well: a local server with open weights needs no key.
+    """
+    settings["api_key"] = Secret.of(settings.get("api_key"))  # no frame of ours shows the key
+    if settings["api_key"] or settings.get("base_url") or _in_environment(environment()):
         return Client(model=model, budget=budget, **settings)
     return sandbox(model=model, budget=budget)
+
+
+def _in_environment(env: Settings) -> bool:
+    return bool(find_key(None, env)[0]) or any(env.get(name) for name in HTTP_NAMES)
 
 
 def sandbox(*, model: str = "", budget: Any = None, fresh: bool = False, **settings: Any) -> Client:

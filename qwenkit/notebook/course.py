@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +50,18 @@ def copy_course(folder: Path, source: Path | None = None) -> Copied:
     return copied
 
 
+def trust(folder: Path, names: list[str]) -> None:
+    """Sign the lessons just copied: JupyterLab shows saved cards in full only in notebooks it trusts."""
+    from nbformat import read
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary()
+    for name in names:
+        if name.endswith(".ipynb"):
+            with suppress(OSError, ValueError):  # an unsigned lesson is merely plainer at first sight
+                notary.sign(read(folder / name, as_version=4))
+
+
 def course_source() -> Path:
     """Where the lessons are: inside the installed package, or in the checkout it is imported from."""
     package = Path(__file__).parents[1]
@@ -71,7 +84,9 @@ def lab(folder: Path, options: list[str]) -> int:
     if find_spec("jupyterlab") is None:
         raise ConfigError("JupyterLab is not installed", hint="pip install 'qwenkit[lab]'")
     answering = who_answers(folder)
-    print(f"The course is in {folder}: {copy_course(folder)}.")
+    copied = copy_course(folder)
+    trust(folder, copied.new)
+    print(f"The course is in {folder}: {copied}.")
     print(f"{answering}\nJupyterLab opens on lesson 01; Ctrl-C here stops it.", flush=True)
     command = lab_command(folder, options)
     if os.name == "posix":

@@ -57,6 +57,11 @@ class WireCompletion(msgspec.Struct):
 
 
 _COMPLETION = Lenient.of(WireCompletion)
+_ELSEWHERE = {  # what users of other libraries look for
+    "stream": "to stream, call qwen.chat.stream(…)",
+    "messages": "messages go first: qwen.chat([…])",
+    "extra_body": "it is called extra here: extra={…}",
+}
 
 
 def messages(prompt: Messages, system: str = "") -> list[dict[str, Any]]:
@@ -103,6 +108,7 @@ def refuse_unknown(options: Mapping[str, Any]) -> None:
         if name not in KNOWN:
             near = difflib.get_close_matches(name, KNOWN, n=1)
             meant = f"did you mean {near[0]!r}?" if near else f"if the service knows it, pass extra={{{name!r}: …}}"
+            meant = _ELSEWHERE.get(name, meant)
             raise ConfigError(f"chat has no option {name!r}", hint=meant)
 
 

@@ -290,10 +290,11 @@ async def test_an_interrupt_inside_the_http_library_shows_it_neither(
     ids=lambda settings: next(iter(settings)),
 )
 @pytest.mark.parametrize("source", ["environment", "argument"])
-def test_no_wrong_setting_shows_it(settings: dict[str, Any], source: str):
+@pytest.mark.parametrize("make", ["Client", "connect"])
+def test_no_wrong_setting_shows_it(settings: dict[str, Any], source: str, make: str):
     given = {"api_key": KEY} if source == "argument" else {}
     with pytest.raises(qk.ConfigError) as raised:
-        qk.Client(**given, **settings)
+        getattr(qk, make)(**given, **settings)
     check(_without_the_test(raised.value))
 
 

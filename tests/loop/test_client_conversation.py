@@ -34,6 +34,24 @@ async def test_a_conversation_remembers(qwen: Any, box: Sandbox):
     assert talk.messages[-1].content == reply.text
 
 
+async def test_what_is_said_may_be_a_message_of_any_kind(qwen: Any, box: Sandbox):
+    talk = qwen.conversation()
+    await done(talk({"role": "user", "content": "Hi", "odd": 1}))
+    assert asked(box)["messages"] == [{"role": "user", "content": "Hi", "odd": 1}]
+    await done(
+        talk(
+            qk.Message.user(
+                "And again",
+            )
+        )
+    )
+    assert roles(talk) == ["user", "assistant", "user", "assistant"]
+    for nothing in (None, 7, ["Hi"]):
+        with pytest.raises(qk.ConfigError, match="a message cannot be a"):
+            await done(talk(nothing))
+    assert len(talk) == 4
+
+
 async def test_options_hold_for_every_turn_and_a_turn_may_have_its_own(qwen: Any, box: Sandbox):
     talk = qwen.conversation(temperature=0.3, model="qwen-flash", max_tokens=20)
     await done(talk("Hi", temperature=0.9))

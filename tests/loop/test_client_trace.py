@@ -49,6 +49,7 @@ async def test_each_try_is_an_exchange_of_its_own(qwen: Any, box: Sandbox):
     with qk.trace(qwen) as wire:
         await done(qwen.chat("Hi"))
     assert [exchange.status for exchange in wire] == [429, None, 200]
+    assert [exchange.attempt for exchange in wire] == [1, 2, 3]
     assert "limit_requests" in wire[0].response_body
     assert wire[1].error
     assert wire[2].error == ""

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from flavours import hurried
 from remains import settled, tasks
-from wayward import Line, Wayward, answers, streams
+from wayward import WORDS, Line, Wayward, answers, streams
 
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
@@ -230,15 +230,36 @@ async def test_an_answer_with_nothing_in_it(ask: Any, client: qk.Client, box: Sa
     await works_again(ask, box)
 
 
-async def test_a_page_in_place_of_a_stream(flavour: str):
-    page = answers(b"<html><title>Sign in to HotelNet</title></html>", content_type="text/html")
-    with Wayward(page) as server, qk.Client(base_url=f"{server.url}/v1") as client:
-        qwen: Any = client if flavour == "sync" else client.aio
-        with pytest.raises(qk.QwenError) as raised:
-            await bounded(qwen, "stream")
-        assert isinstance(raised.value, qk.ServerError | qk.StreamBroken)
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"<html><title>Sign in to HotelNet</title></html>", qk.ServerError, "Sign in to HotelNet"),
+        (b'{"error": {"code": "limit_requests", "message": "slow down"}}', qk.RateLimited, "slow down"),
+        (b'{"code": "InvalidParameter", "message": "no"}', qk.InvalidRequest, "no"),
+        (b'{"choices": [{"message": {"content": "whole"}}]}', qk.ServerError, "not in the service's form"),
+        (b"", qk.StreamBroken, "ended before the answer did"),
+    ],
+)
+async def test_what_comes_in_place_of_a_stream_says_what_it_is(
+    flavour: str, body: bytes, kind: type[qk.QwenError], words: str
+):
+    with Wayward(answers(body)) as server, qk.Client(base_url=f"{server.url}/v1") as client:
+        noun: Any = client if flavour == "sync" else client.aio
+        with pytest.raises(kind) as raised:
+            await bounded(noun, "stream")
+        assert words in raised.value.message
+        assert raised.value.hint
+        assert [entry.ok for entry in client.usage] == [False]
         await client.aio.close()
         assert server.all_hung_up()
+
+
+async def test_a_stream_under_another_name_is_read_all_the_same(flavour: str):
+    events = b"".join(b"data: " + word + b"\n\n" for word in WORDS)
+    with Wayward(answers(events)) as server, qk.Client(base_url=f"{server.url}/v1") as client:
+        noun: Any = client if flavour == "sync" else client.aio
+        assert (await bounded(noun, "stream")).text == "The tide turns."
+        await client.aio.close()
 
 
 # -- slow ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwenkit.errors import ConfigError, ServerError
+from qwenkit.errors import ConfigError, RateLimited, ServerError
 from qwenkit.protocol import chat
 from qwenkit.types.message import Message
 from qwenkit.types.options import FRIENDLY, KNOWN, ChatOptions
@@ -158,6 +158,15 @@ def test_a_misspelt_option_names_the_nearest():
     assert raised.value.hint == "did you mean 'temperature'?"
 
 
+@pytest.mark.parametrize(
+    ("name", "cure"), [("stream", "qwen.chat.stream(…)"), ("messages", "qwen.chat([…])"), ("extra_body", "extra={…}")]
+)
+def test_what_users_of_other_libraries_look_for_is_pointed_at(name: str, cure: str):
+    with pytest.raises(ConfigError) as raised:
+        body({name: True})
+    assert cure in raised.value.hint
+
+
 def test_an_unknown_option_points_at_extra():
     with pytest.raises(ConfigError) as raised:
         body({"zzz": 1})
@@ -225,6 +234,19 @@ def test_a_body_that_is_no_completion_is_the_servers_fault(rubbish: bytes):
     assert (raised.value.request, raised.value.request_id, raised.value.status) == ("POST /x", "r1", 200)
     assert len(raised.value.raw) <= 2000
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        b'{"error": {"code": "limit_requests", "message": "slow down"}, "request_id": "r2"}',
+        b'{"code": "Throttling.RateQuota", "message": "slow down", "request_id": "r2"}',
+    ],
+)
+def test_an_error_that_comes_with_a_good_status_is_an_error(refused: bytes):
+    with pytest.raises(RateLimited, match="slow down") as raised:
+        chat.read(refused, request="POST /x", request_id="r1")
+    assert (raised.value.status, raised.value.request_id, raised.value.request) == (200, "r2", "POST /x")
 
 
 @given(st.binary(max_size=60))

@@ -73,6 +73,12 @@ def test_what_no_key_looks_like_is_refused_without_repeating_it(key: str):
     assert "sk-" not in error.message
 
 
+@pytest.mark.parametrize("key", [7, KEY.encode(), [KEY], object()])
+def test_a_key_is_text(key: Any):
+    error = refusal(api_key=key)
+    assert error.message == f"api_key cannot be a {type(key).__name__}"
+
+
 def test_a_secret_may_be_passed_on():
     assert resolve(api_key=Secret(KEY)).key.reveal() == KEY
 

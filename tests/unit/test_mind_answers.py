@@ -112,7 +112,7 @@ def test_it_works_things_out(question: str, expected: str) -> None:
         ("Is 2028 a leap year?", "Yes, 2028"),
         ("1900年是闰年吗？", "不是"),
         ("What time is it?", "no clock"),
-        ("what day is 2026-02-30", "qwenkit sandbox"),
+        ("what day is 2026-02-30", "no such day"),
     ],
 )
 def test_it_counts_days_from_the_date_it_was_given(question: str, expected: str) -> None:
@@ -217,7 +217,7 @@ def test_it_answers_from_the_text_it_was_given(question: str, system: str, expec
 
 
 def test_it_summarises_with_the_sentences_of_the_text() -> None:
-    text = "The ferry leaves at nine. It is the only ferry on weekdays. The crossing takes forty minutes. Dogs are welcome on deck."
+    text = "The ferry leaves at nine. It is the only ferry on weekdays. The crossing takes forty minutes. Dogs too."
     summary = say(f"Summarise this text in one sentence: {text}")
     assert summary in text
     assert summary.count(".") == 1

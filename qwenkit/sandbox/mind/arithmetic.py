@@ -192,11 +192,9 @@ def _story(scene: Scene, text: str) -> Draft | None:
     if len(counted) == 2 and cue("arithmetic.per").search(text):
         sum_ = " * ".join(number for _, number in counted)
     else:
-        if not all(
-            cue("arithmetic.less").search(each) or cue("arithmetic.more").search(each) for each, _ in counted[1:]
-        ):
+        signs = [_sign(clause) for clause, _ in counted]
+        if "" in signs[1:]:
             return None
-        signs = [" - " if cue("arithmetic.less").search(clause) else " + " for clause, _ in counted]
         sum_ = counted[0][1] + "".join(sign + number for sign, (_, number) in zip(signs[1:], counted[1:], strict=True))
     value = expression.find(sum_)
     return _worked_out(scene, value) if value else None

@@ -97,9 +97,8 @@ def _summary(scene: Scene, passage: list[str]) -> Draft:
     """The sentences that hold the most of what the passage keeps coming back to, in their own order."""
     bags = [set(words(sentence)) for sentence in passage]
     common = Counter(word for bag in bags for word in bag)
-    weight = [
-        sum(common[word] for word in bag) / math.sqrt(len(bag) + 4) + 2 * (at == 0) for at, bag in enumerate(bags)
-    ]
+    weight = [sum(common[word] for word in bag) / math.sqrt(len(bag) + 4) for bag in bags]
+    weight[0] += _LEAD
     wanted = min(scene.style.count or (1 if scene.style.terse or len(passage) < 4 else 2), len(passage))
     kept = sorted(sorted(range(len(passage)), key=lambda at: -weight[at])[:wanted])
     scene.note("think.summary", n=len(passage), kept=wanted)

@@ -35,13 +35,11 @@ _COUNTS: dict[str, Callable[[str], int]] = {
 
 
 def rewriting(scene: Scene) -> Draft | None:
-    attempts = (
-        (_translate, _letters, _counted, _changed, _said, _classified, _collected)
-        if len(scene.question) <= _LONGEST
-        else (_said,)
-    )
-    programming = scene.asks("code.asked") and scene.asks("code.wanted")
-    return None if programming else next((draft for attempt in attempts if (draft := attempt(scene))), None)
+    if scene.asks("code.asked") and scene.asks("code.wanted"):
+        return None
+    attempts = (_translate, _letters, _counted, _changed, _said, _classified, _collected)
+    fitting = attempts if len(scene.question) <= _LONGEST else (_said,)
+    return next((draft for attempt in fitting if (draft := attempt(scene))), None)
 
 
 def _material(scene: Scene) -> str:

@@ -14,7 +14,7 @@ import warnings
 from typing import Any
 
 from qwenkit import catalogue
-from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError, QwenError
+from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError, NotFound, QwenError
 from qwenkit.types.ledger import Ledger
 from qwenkit.types.reply import Receipt
 from qwenkit.types.usage import Cost, Usage
@@ -68,6 +68,10 @@ class Accounts:
         answer = most or self.ledger.usual_answer(model) or _GUESSED_ANSWER
         prompt = catalogue.tokens.count_messages(messages)
         cost = self.cost(model, Usage(prompt_tokens=prompt, completion_tokens=answer))
+        budget = self.ledger.budget
+        if cost and budget and cost.currency != budget.currency:
+            hint = f'give the budget in the currency of the prices: budget="{Cost(budget.amount, cost.currency)}"'
+            raise ConfigError(f"the budget is in {budget.currency} and {model} is priced in {cost.currency}", hint=hint)
         return cost.amount if cost else 0.0
 
     def _reserve(self, budget: Cost, estimate: float, model: str) -> None:
@@ -93,12 +97,12 @@ class Accounts:
 class OpenCall:
     """One call in the making: started, perhaps given its first token, then booked in the ledger once."""
 
-    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_model", "_started")
+    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_started", "model")
 
     def __init__(self, accounts: Accounts, family: str, model: str, estimate: float) -> None:
         self._accounts = accounts
         self._family = family
-        self._model = model
+        self.model = model
         self._estimate = estimate
         self._started = accounts.clock()
         self._first: float | None = None
@@ -111,10 +115,10 @@ class OpenCall:
     def finished(self, usage: Usage | None, *, model: str, request_id: str, tries: int, streamed: bool) -> Receipt:
         """Write the call into the ledger and say what it cost."""
         latency = self._accounts.clock() - self._started
-        cost = self._accounts.cost(self._model, usage) if usage else None
+        cost = self._accounts.cost(self.model, usage) if usage else None
         self._book(usage or Usage(), cost, latency, request_id, ok=True)
         return Receipt(
-            model=model or self._model,
+            model=model or self.model,
             request_id=request_id,
             latency=latency,
             first_token=self._first,
@@ -126,8 +130,9 @@ class OpenCall:
 
     def failed(self, error: BaseException | None, usage: Usage | None = None) -> None:
         """Write a failed or abandoned call into the ledger, with what was billed before it ended."""
+        _suggest(error, self.model)
         request_id = error.request_id if isinstance(error, QwenError) else ""
-        cost = self._accounts.cost(self._model, usage) if usage else None
+        cost = self._accounts.cost(self.model, usage) if usage else None
         self._book(usage or Usage(), cost, self._accounts.clock() - self._started, request_id, ok=False)
 
     def _book(self, usage: Usage, cost: Cost | None, latency: float, request_id: str, *, ok: bool) -> None:
@@ -138,7 +143,7 @@ class OpenCall:
             self._accounts.release(self._estimate)
         self._accounts.ledger.add(
             family=self._family,
-            model=self._model,
+            model=self.model,
             prompt=usage.prompt,
             completion=usage.completion,
             reasoning=usage.reasoning,
@@ -161,6 +166,13 @@ def _users_line() -> int:
     return level
 
 
+def _suggest(error: BaseException | None, model: str) -> None:
+    """A refusal of a model the catalogue does not know gets the names that are close."""
+    if isinstance(error, NotFound) and "model" in error.code and not catalogue.known(model):
+        near = ", ".join(catalogue.suggest(model))
+        error.hint = f"did you mean {near}? {error.hint}" if near else error.hint
+
+
 def _money(budget: Any, region: str) -> Cost | None:
     """A budget as a `Cost`; a bare number is in the region's currency."""
     if budget is None or isinstance(budget, Cost):
@@ -172,6 +184,9 @@ def _money(budget: Any, region: str) -> Cost | None:
         place = catalogue.region(region or "beijing")
         currency = place.currency if place else "CNY"
     try:
-        return Cost(float(text.lstrip("¥$￥")), currency)
+        amount = float(text.lstrip("¥$￥"))
     except ValueError:
-        raise ConfigError(f"budget {budget!r} is not an amount", hint='write budget=5 or budget="¥5"') from None
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise ConfigError(f"budget {budget!r} is not an amount", hint='write budget=5 or budget="¥5"')
+    return Cost(amount, currency)

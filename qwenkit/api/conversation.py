@@ -68,7 +68,12 @@ class ConversationCalls(Shown):
     @property
     def context_used(self) -> int:
         """Tokens the history takes: the service's count where there is one, an estimate for the rest."""
-        return self._tokens(self.messages)
+        return self._tokens(self._history())
+
+    def _history(self) -> list[Message]:
+        """The messages, each as a `Message`: the list is the user's to edit, also with dicts and replies."""
+        self.messages[:] = [_as_message(turn) for turn in self.messages]
+        return self.messages
 
     @call
     def __call__(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> Flow[Reply]:
@@ -84,13 +89,14 @@ class ConversationCalls(Shown):
         twin = type(self)(
             self._core, model=self.model, when_full=self.policy, context_limit=self._limit, **self.options
         )
-        twin.messages = list(self.messages)
+        twin.messages = list(self._history())
         twin.forgotten = self.forgotten
         twin._counted = self._counted
         return twin
 
     def undo(self) -> None:
         """Take back the last turn: your words and all that followed them."""
+        self._history()
         while self.messages and self.messages[-1].role != "system":
             if self.messages.pop().role == "user":
                 break
@@ -103,7 +109,7 @@ class ConversationCalls(Shown):
             "model": self.model,
             "when_full": self.policy,
             "options": self.options,
-            "messages": [message.to_wire() for message in self.messages],
+            "messages": [message.to_wire() for message in self._history()],
         }
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +120,7 @@ class ConversationCalls(Shown):
         """Take over model, options and history from a saved file."""
         try:
             facts = json.loads(Path(path).read_text(encoding="utf-8"))
-            messages = [_from_wire(message) for message in facts["messages"]]
+            messages = [Message.of(dict(message)) for message in facts["messages"]]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
             raise ConfigError(
                 f"{Path(path).name} is not a saved conversation ({bad})", hint="use talk.save(path)"
@@ -125,8 +131,7 @@ class ConversationCalls(Shown):
         return self
 
     def _asked(self, prompt: Any) -> Message:
-        [wire] = protocol.messages(prompt if isinstance(prompt, str | Message) else [prompt])
-        return prompt if isinstance(prompt, Message) else _from_wire(wire)
+        return _as_message(prompt)
 
     def _merged(self, options: ChatOptions) -> Any:
         return {**self.options, **options}
@@ -135,6 +140,7 @@ class ConversationCalls(Shown):
         """The history with the new message, made to fit the window by the policy."""
         limit = self.context_limit
         room = self._room(options)
+        self._history()
         while limit is not None and self._tokens([*self.messages, asked]) + room > limit:
             if self.policy == "refuse" or not self._forget():
                 needed = self._tokens([*self.messages, asked]) + room
@@ -165,17 +171,12 @@ class ConversationCalls(Shown):
         return True
 
     def _tokens(self, messages: list[Message]) -> int:
-        known, tokens = self._counted
+        known, tokens = self._counted if len(messages) >= self._counted[0] else (0, 0)
         fresh = [message.to_wire() for message in messages[known:]]
         return tokens + (catalogue.tokens.count_messages(fresh) if fresh else 0)
 
     def _remember(self, asked: Message, reply: Reply) -> None:
-        answer = Message.assistant(reply.text)
-        if reply.tool_calls:
-            answer.tool_calls = [
-                {"id": one.id, "type": "function", "function": {"name": one.name, "arguments": one.arguments}}
-                for one in reply.tool_calls
-            ]
+        answer = reply.message
         if reply.thinking and self._merged({}).get("preserve_thinking"):
             answer.reasoning_content = reply.thinking
         self.messages += [asked, answer]
@@ -211,6 +212,8 @@ class AsyncConversation(ConversationCalls, AsyncNoun):
         return stream
 
 
-def _from_wire(wire: dict[str, Any]) -> Message:
-    known = {name: wire[name] for name in Message.__struct_fields__ if name in wire and name != "extra"}
-    return Message(**known, extra={name: value for name, value in wire.items() if name not in known})
+def _as_message(turn: Any) -> Message:
+    """A message from whatever stands in the list."""
+    if isinstance(turn, Message):
+        return turn
+    return Message.of(protocol.messages([turn])[0])

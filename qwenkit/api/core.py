@@ -106,4 +106,5 @@ def _encode(body: Any) -> bytes | None:
     try:
         return msgspec.json.encode(body)
     except (TypeError, ValueError, UnicodeEncodeError) as unfit:
-        raise ConfigError(f"the request cannot be written as JSON: {unfit}", hint="pass plain data") from unfit
+        hint = "pass plain data: texts, numbers, lists, dicts; a tool is a dict as on the wire"
+        raise ConfigError(f"the request cannot be written as JSON: {unfit}", hint=hint) from unfit

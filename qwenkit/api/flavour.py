@@ -30,6 +30,9 @@ class SyncNoun:
     def _run(self, flow: Flow[T]) -> T:
         return self._core.driver.run(flow)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
 
 class AsyncNoun:
     """A resource whose calls are awaited."""
@@ -39,6 +42,9 @@ class AsyncNoun:
 
     def _run(self, flow: Flow[T]) -> Awaitable[T]:
         return self._core.async_driver.run(flow)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
 
 class call(Generic[P, T]):  # noqa: N801 - reads as a decorator

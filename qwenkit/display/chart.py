@@ -24,7 +24,7 @@ from qwenkit.types.usage import Cost
 # More bars than this cannot be told apart; the latest are drawn.
 MAX_CALLS = 120
 # Fewer bars leave room on the right instead of growing fat.
-FEW = 12
+FEW = 6
 
 INK = "#808790"
 COST = "#d9822b"

@@ -18,6 +18,7 @@ from qwenkit.display.growing import Draft
 from qwenkit.display.page import Bundle
 from qwenkit.display.reply import MAX_NAME, card, plain_call
 from qwenkit.display.text import clean, line
+from qwenkit.errors import ConfigError
 from qwenkit.types.reply import Choice, Piece, Reply
 
 # The eye follows no more; each repaint costs the kernel about a millisecond and the browser several.
@@ -39,6 +40,9 @@ def show(stream: Any, *, publish: Publish | None = None, clock: Callable[[], flo
 
     A stream is anything that iterates over pieces and has the reply so far in `.reply`.
     """
+    if not (hasattr(stream, "reply") and (hasattr(stream, "__iter__") or hasattr(stream, "__aiter__"))):
+        hint = 'pass a stream: qk.show(qwen.chat.stream("…"))'
+        raise ConfigError(f"show draws a stream, not a value of type {type(stream).__name__}", hint=hint)
     shell = _shell()
     if publish is None and getattr(shell, "kernel", None) is not None:
         publish = _publisher(shell)

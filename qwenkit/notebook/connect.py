@@ -6,6 +6,8 @@ speaks the same protocols, and says so. Calling it again in the same kernel reus
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
 import threading
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from qwenkit.api.client import Client
 from qwenkit.api.core import Core
 from qwenkit.config import HTTP_NAMES, Config, Settings, environment, find_key
+from qwenkit.errors import ConfigError
 from qwenkit.secret import Secret
 
 _READING_PACE = 80  # tokens per second of the shared sandbox's streams: fast, yet one sees the answer arrive
@@ -27,9 +30,27 @@ def connect(*, model: str = "", budget: Any = None, **settings: Any) -> Client:
     An address, given or in DASHSCOPE_BASE_URL, is called as well: a local server with open weights needs no key.
     """
     settings["api_key"] = Secret.of(settings.get("api_key"))  # no frame of ours shows the key
+    _refuse_unknown(settings, Client, "connect")
     if settings["api_key"] or settings.get("base_url") or _in_environment(environment()):
         return Client(model=model, budget=budget, **settings)
+    Config.resolve(
+        **{**_placing(settings), "api_key": "sk-none", "env": {}}
+    )  # a wrong region is wrong without a key too
     return sandbox(model=model, budget=budget)
+
+
+def _placing(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "api_key"}
+
+
+def _refuse_unknown(settings: dict[str, Any], maker: Any, name: str) -> None:
+    """Raise on a setting that does not exist, naming the nearest one that does."""
+    known = set(inspect.signature(maker).parameters)
+    for setting in settings:
+        if setting not in known:
+            near = difflib.get_close_matches(setting, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows: {', '.join(sorted(known))}"
+            raise ConfigError(f"{name} has no setting {setting!r}", hint=hint)
 
 
 def _in_environment(env: Settings) -> bool:
@@ -60,4 +81,5 @@ def _shared() -> Any:
 def _start(settings: dict[str, Any]) -> Any:
     from qwenkit.sandbox import Sandbox
 
+    _refuse_unknown(settings, Sandbox, "sandbox")
     return Sandbox(**settings).start()

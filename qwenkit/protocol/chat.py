@@ -84,6 +84,8 @@ def body(
     wire: dict[str, Any] = {"model": model, "messages": messages(prompt, system)}
     wire.update((name, value) for name, value in options.items() if name not in FRIENDLY)
     wire.update(thinking_options(options.get("thinking")))
+    if isinstance(wire.get("response_format"), str):
+        wire["response_format"] = {"type": wire["response_format"]}
     if stream:
         wire["stream"] = True
         wire.setdefault("stream_options", {"include_usage": True})
@@ -162,9 +164,11 @@ def _message(turn: Any) -> dict[str, Any]:
         return {"role": "user", "content": turn}
     if isinstance(turn, Message):
         return turn.to_wire()
+    if isinstance(turn, Reply):
+        return turn.message.to_wire()
     if isinstance(turn, Mapping):
         return dict(turn)
     raise ConfigError(
-        f"a message cannot be a {type(turn).__name__}",
+        f"a message cannot be of type {type(turn).__name__}",
         hint='use a string, a dict like {"role": "user", "content": "…"}, or qk.Message.user("…")',
     )

@@ -18,3 +18,7 @@ class Shown:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle: dict[str, str] = importlib.import_module("qwenkit.display").bundle(self)
         return bundle
+
+    def __str__(self) -> str:
+        """What `print` shows: the same view in plain text."""
+        return self._repr_mimebundle_()["text/plain"]

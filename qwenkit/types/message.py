@@ -40,6 +40,16 @@ class Message(msgspec.Struct, omit_defaults=True, repr_omit_defaults=True):
     def tool(cls, content: str, tool_call_id: str) -> Message:
         return cls("tool", content, tool_call_id=tool_call_id)
 
+    @classmethod
+    def of(cls, turn: Message | Mapping[str, Any] | str) -> Message:
+        """A message from any of its spellings; wire fields without a name here are kept in `extra`."""
+        if isinstance(turn, Message):
+            return turn
+        if isinstance(turn, str):
+            return cls.user(turn)
+        known = {name: turn[name] for name in cls.__struct_fields__ if name in turn and name != "extra"}
+        return cls(**known, extra={name: value for name, value in turn.items() if name not in known})
+
     @property
     def text(self) -> str:
         """The words of this message, parts joined."""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from qwenkit.types._shown import Shown
+from qwenkit.types.message import Message
 from qwenkit.types.usage import Cost, Usage
 
 
@@ -122,6 +123,15 @@ class Reply(Shown):
         return self.choices[0].finish_reason if self.choices else None
 
     @property
+    def message(self) -> Message:
+        """The first answer as a message, tool calls included: what goes into the list before the next turn."""
+        calls = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in self.tool_calls
+        ]
+        return Message("assistant", self.text, tool_calls=calls or None)
+
+    @property
     def request_id(self) -> str:
         return self.receipt.request_id
 
@@ -143,7 +153,8 @@ class Reply(Shown):
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= 60 else self.text[:59] + "…"
         total = self.usage.total if self.usage else 0
-        return f"Reply({text!r}, model={self.model!r}, tokens={total})"
+        calls = f", calls={[call.name for call in self.tool_calls]}" if self.tool_calls else ""
+        return f"Reply({text!r}{calls}, model={self.model!r}, tokens={total})"
 
 
 def _plain(data: bytes) -> Any:

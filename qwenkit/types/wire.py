@@ -69,7 +69,7 @@ class Wire(Shown):
         return self.exchanges[position]
 
     def __repr__(self) -> str:
-        return f"Wire({len(self.exchanges)} exchanges)"
+        return f"Wire({len(self.exchanges)} exchange{'s' if len(self.exchanges) != 1 else ''})"
 
 
 _CURL_WRITES = {"host", "content-length", "accept-encoding", "connection", "user-agent", "accept"}

@@ -47,7 +47,7 @@ async def test_what_is_said_may_be_a_message_of_any_kind(qwen: Any, box: Sandbox
     )
     assert roles(talk) == ["user", "assistant", "user", "assistant"]
     for nothing in (None, 7, ["Hi"]):
-        with pytest.raises(qk.ConfigError, match="a message cannot be a"):
+        with pytest.raises(qk.ConfigError, match="a message cannot be of type"):
             await done(talk(nothing))
     assert len(talk) == 4
 
@@ -247,3 +247,19 @@ async def test_saved_files_are_plain_json(qwen: Any, tmp_path: Path):
     facts = json.loads(talk.save(str(tmp_path / "talk.json")).read_text(encoding="utf-8"))
     assert facts["qwenkit"] == "conversation/1"
     assert facts["messages"] == [{"role": "system", "content": "Be kind."}]
+
+
+async def test_the_history_may_be_edited_with_dicts_and_replies(qwen: Any, box: Sandbox):
+    talk = qwen.conversation()
+    reply = await done(qwen.chat("Hi"))
+    talk.messages.append({"role": "user", "content": "My name is Ada."})
+    talk.messages.append(reply)
+    await done(talk("What is my name?"))
+    assert asked(box)["messages"][:2] == [
+        {"role": "user", "content": "My name is Ada."},
+        {"role": "assistant", "content": reply.text},
+    ]
+    assert "Ada" in talk.messages[-1].text
+    talk.messages.append(7)
+    with pytest.raises(qk.ConfigError, match="of type int"):
+        await done(talk("Hm?"))

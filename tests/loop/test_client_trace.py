@@ -144,5 +144,5 @@ async def test_curl_runs(client: qk.Client, box: Sandbox):
 async def test_a_wire_says_itself_in_a_line(qwen: Any):
     with qk.trace(qwen) as wire:
         await done(qwen.chat("Hi"))
-    assert repr(wire) == "Wire(1 exchanges)"
+    assert repr(wire) == "Wire(1 exchange)"
     assert repr(wire[0]) == f"Exchange(POST {wire[0].url}, 200, events=0)"

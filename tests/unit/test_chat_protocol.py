@@ -62,7 +62,7 @@ def test_nothing_to_send_is_refused(nothing: Any):
 
 @pytest.mark.parametrize("odd", [None, 7, 1.5, True, [7], [None], b"bytes", [b"bytes"], object()])
 def test_what_is_no_message_is_refused_with_its_cure(odd: Any):
-    with pytest.raises(ConfigError, match=r"a message cannot be a \w+") as raised:
+    with pytest.raises(ConfigError, match=r"a message cannot be of type \w+") as raised:
         chat.messages(odd)
     assert "qk.Message.user" in raised.value.hint
 

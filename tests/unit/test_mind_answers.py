@@ -240,6 +240,10 @@ def test_it_summarises_with_the_sentences_of_the_text() -> None:
         ("Classify the sentiment as positive, negative or neutral: I loved this film.", "positive"),
         ("判断情感：这家店的菜太难吃了，服务也很差。", "负面"),
         ("count from 1 to 5", "1, 2, 3, 4, 5"),
+        ('Is this email spam? "You won a prize, click here"', "spam"),
+        ("Classify the topic (sports, politics, technology): The new phone has a faster chip.", "technology"),
+        ("Extract all email addresses: ada@example.com, bob@test.org", "ada@example.com, bob@test.org"),
+        ("Name a fruit that starts with B", "Banana."),
         ("What is the capital of France?", "The capital of France is Paris."),
         ("法国的首都是哪里？", "法国的首都是巴黎。"),
         ("What is the capital of France? One word.", "Paris"),
@@ -281,6 +285,16 @@ def test_it_does_not_pretend() -> None:
         len({say("Explain quantum entanglement", sampling=Sampling(temperature=1.2, seed=seed)) for seed in range(10)})
         > 3
     )
+
+
+def test_a_story_it_cannot_work_out_is_not_added_up() -> None:
+    assert "129" not in say("鸡兔同笼，头35个，脚94只，鸡兔各几只？")
+
+
+def test_a_text_goes_before_what_it_knows_only_where_it_fits() -> None:
+    acme = "You work for Acme. The capital of our company is 5 million."
+    assert say("What is the capital of France?", system=acme) == "The capital of France is Paris."
+    assert say("Who is the director?", system="The director is Ms. Ingrid Dahl.") == "The director is Ms. Ingrid Dahl."
 
 
 def test_its_programs_run() -> None:
@@ -356,3 +370,8 @@ def test_it_says_which_languages_it_cannot_write() -> None:
 def test_it_says_that_it_cannot_see_or_hear(part: dict[str, Any], expected: str) -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, part]}]
     assert expected in answer(Prompt(messages)).text
+
+
+def test_it_goes_on_with_a_sentence() -> None:
+    assert say("Complete: The cat sat on the").startswith("mat")
+    assert say("续写：从前有一只").startswith(("小", "狐", "猫"))

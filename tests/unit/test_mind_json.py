@@ -310,7 +310,7 @@ def test_nonsense_schemas_do_no_harm(schema: Any) -> None:
         ("请提取姓名和年龄，用JSON格式输出：小明今年12岁", {"姓名": "小明", "年龄": 12}),
         ("输出JSON，字段包括 city、date：明天去北京", {"city": "北京", "date": "2026-11-22"}),
         (
-            'Fill in: {"name": "...", "age": 0, "hobbies": []} as JSON. Ada is 36. Her hobbies are chess, piano and judo.',
+            'Fill in: {"name": "...", "age": 0, "hobbies": []} as JSON. Ada is 36. Hobbies: chess, piano and judo.',
             {"name": "Ada", "age": 36, "hobbies": ["chess", "piano", "judo"]},
         ),
         (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 
 from .cues import cue, label
 from .library import read
@@ -14,7 +14,7 @@ _DOCSTRING = re.compile(r"    \"\"\".*\"\"\"\n")
 _NAMED = re.compile(r"def\s+(\w+)\s*\(\s*(\w*)")
 
 
-@lru_cache(maxsize=1)
+@cache
 def _snippets() -> list[tuple[re.Pattern[str], list[str]]]:
     records = [record.partition("\n") for record in read("programs.txt").split("\n? ")[1:]]
     return [

@@ -51,16 +51,11 @@ def _written(scene: Scene) -> Draft | None:
 
 def _slots(about: list[str]) -> Slots:
     """What it is about, as the grammars name it: {topic} bare, {it} with an article, {It} to begin a sentence."""
-    it, that = (cue("creative.an").sub("the ", each) for each in about)
-    bare = [cue("creative.article").sub("", each) for each in about]
-    return {
-        "topic": bare[0],
-        "other": bare[1],
-        "it": it,
-        "that": that,
-        "It": it[:1].upper() + it[1:],
-        "That": that[:1].upper() + that[1:],
-    }
+    slots: dict[str, str] = {}
+    for (bare, it), topic in zip((("topic", "it"), ("other", "that")), about, strict=True):
+        named = cue("creative.an").sub("the ", topic)
+        slots |= {bare: cue("creative.article").sub("", topic), it: named, it.title(): named[:1].upper() + named[1:]}
+    return slots
 
 
 def _special(scene: Scene, kind: str, about: list[str]) -> str:
@@ -75,12 +70,10 @@ def topics(scene: Scene) -> list[str]:
     """What it is to be about: ["a cat", "a sunbeam"]; in Chinese without measure words."""
     found = scene.asks("creative.about")
     about = next(group for group in found.groups() if group) if found else ""
-    named = (
-        [each.strip(" \"'“”") for each in re.split(r"\s+and\s+|,\s*|和|与|、", about)]
-        if len(about) < _MOST_TOPIC
-        else []
-    )
-    return [cue("creative.article").sub("", each) if scene.language == "zh" else each for each in named if each][:2]
+    named = re.split(r"\s+and\s+|,\s*|和|与|、", about) if len(about) < _MOST_TOPIC else []
+    article = cue("creative.article").sub
+    plain = [each.strip(" \"'“”") for each in named]
+    return [article("", each) if scene.language == "zh" else each for each in plain if each][:2]
 
 
 def _verses(scene: Scene, kind: str, slots: Slots) -> Draft:

@@ -8,6 +8,7 @@ import datetime
 
 from .cues import cue, table
 from .expression import numerals
+from .reading import sentences
 from .scene import Draft, Scene
 
 _MONTHS = [
@@ -47,7 +48,7 @@ def found(text: str, today: datetime.date) -> list[datetime.date]:
 
 
 def dates(scene: Scene) -> Draft | None:
-    if len(scene.question) > _LONGEST:
+    if len(scene.question) > _LONGEST or len(sentences(scene.question)) > 2:
         return None
     text = numerals(scene.question) if scene.language == "en" else scene.question
     if cue("dates.written").search(text) and not found(text, scene.prompt.today):

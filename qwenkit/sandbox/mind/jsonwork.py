@@ -10,30 +10,14 @@ from .cues import cue
 from .evidence import Evidence
 from .faculties import KNOWING, PLAIN, first
 from .fallback import understood
+from .library import lexicon
 from .meaning import split_name
 from .reading import LONG, language
 from .scene import Draft, Scene
 from .schema import Filler
 from .weave import Parts, plain
 
-_NOT_KEYS = {
-    "and",
-    "as",
-    "in",
-    "from",
-    "the",
-    "a",
-    "an",
-    "json",
-    "object",
-    "format",
-    "with",
-    "for",
-    "of",
-    "or",
-    "only",
-    "it",
-}
+_MOST_KEYS = 40
 _NO_LISTS = ("address", "status", "is")  # words that end in s and mean one thing
 
 
@@ -92,9 +76,8 @@ def _evidence(scene: Scene) -> Evidence:
     """What the user said, the question first and without the part that names the keys."""
     earlier = [turn.text for turn in reversed(scene.earlier) if turn.role == "user"]
     schema = (scene.prompt.response_format or {}).get("type") == "json_schema"
-    return Evidence(
-        "\n".join([scene.question if schema else _without_keys(scene.question), *earlier]), scene.prompt.today
-    )
+    mine = scene.question if schema else _without_keys(scene.question)
+    return Evidence("\n".join([mine, *earlier]), scene.prompt.today)
 
 
 def _without_keys(text: str) -> str:
@@ -111,16 +94,12 @@ def _keys(scene: Scene) -> dict[str, dict[str, Any]]:
         skeleton = cue("json.skeleton").search(text)
         if skeleton:
             pairs = re.findall(r"[\"']?(\w+)[\"']?\s*:\s*([\[{]?[^,}]*)", skeleton[0])
-            return {key: _suggested(key, sample) for key, sample in pairs[:40]}
+            return {key: _suggested(key, sample) for key, sample in pairs[:_MOST_KEYS]}
         for found in cue("json.keys").finditer(text):
             row = re.sub(r"和|、|以及", ",", next(group for group in found.groups() if group))
-            keys = {
-                key: _suggested(key, hint)
-                for key, hint in cue("json.key").findall(row)[:40]
-                if key.lower() not in _NOT_KEYS
-            }
-            if keys:
-                return keys
+            named = [pair for pair in cue("json.key").findall(row) if pair[0].lower() not in lexicon()["not_keys"]]
+            if named:
+                return {key: _suggested(key, hint) for key, hint in named[:_MOST_KEYS]}
     return {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ def read(name: str) -> str:
     return (_DATA / name).read_text("utf-8")
 
 
-@lru_cache(maxsize=8)
+@cache
 def load(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(read(f"{name}.json"))
     return loaded

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 
 from .cues import compiled
 from .library import lexicon
 from .reading import stem, words
 
 
-@lru_cache(maxsize=1)
+@cache
 def _groups() -> dict[str, str]:
     """word -> the name of its group."""
     return {stem(word): f"#{group.split()[0]}" for group in lexicon()["concepts"] for word in group.split()}
 
 
-@lru_cache(maxsize=1)
+@cache
 def places() -> dict[str, str]:
     """Every known place name in lower case -> as it is written."""
     named: dict[str, str] = {}
@@ -25,11 +25,17 @@ def places() -> dict[str, str]:
     return named | {place.lower(): place for place in lexicon()["cities"]}
 
 
-@lru_cache(maxsize=1)
+@cache
 def place_pattern() -> re.Pattern[str]:
     latin = "|".join(re.escape(place) for place in places() if place.isascii())
     chinese = "|".join(re.escape(place) for place in places() if not place.isascii())
     return compiled(rf"\b(?:{latin})\b|{chinese}")
+
+
+@cache
+def idle() -> frozenset[str]:
+    """Words that say nothing about what a tool is for."""
+    return frozenset(stem(word) for word in lexicon()["tool_words"])
 
 
 def split_name(name: str) -> str:

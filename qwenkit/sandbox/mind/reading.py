@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from .library import lexicon
@@ -16,9 +16,9 @@ LONG = 3000  # of a longer question only the two ends are read as instructions
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？!?])|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])(?<!Mr\.)(?<!Ms\.)(?<!Mrs\.)(?<!Dr\.)(?<!St\.)(?<!e\.g\.)\s+|(?<=[。！？!?])|\n+")
 _WORD = re.compile(r"[a-z0-9][a-z0-9_]*|[\u3400-\u9fff]+")
-_ENDINGS = ("ing", "ed", "es", "s")
+_ENDINGS = ("ing", "ed", "es", "s", "e")
 MEDIA = {"image_url": "image", "image": "image", "video_url": "video", "video": "video"}
 MEDIA |= {"input_audio": "audio", "audio_url": "audio", "audio": "audio"}
 
@@ -73,12 +73,13 @@ def sentences(text: str) -> list[str]:
     return [found for piece in _SENTENCE.split(text) if (found := piece.strip())]
 
 
-@lru_cache(maxsize=1)
+@cache
 def _stopwords() -> frozenset[str]:
     return frozenset(lexicon()["stopwords"])
 
 
 def stem(word: str) -> str:
+    """leaves, leaving, leave -> leav"""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: -len(ending)]

@@ -89,7 +89,11 @@ def _letters(scene: Scene) -> Draft | None:
 def _counted(scene: Scene) -> Draft | None:
     kind = label("rewrite.counts", scene.brief)
     material = _material(scene) if kind else ""
-    return scene.say(f"rewrite.{kind}", value=_COUNTS[kind](material)) if material else None
+    if not material:
+        return None
+    value = _COUNTS[kind](material)
+    scene.note("think.count", n=value)
+    return scene.say(f"rewrite.{kind}", value=value)
 
 
 def _translate(scene: Scene) -> Draft | None:

@@ -12,23 +12,6 @@ from .library import lexicon
 from .meaning import split_name
 from .pattern import text_for
 
-_FORMATS = {
-    "date": "20{0:02d}-01-15",
-    "date-time": "20{0:02d}-01-15T09:00:00Z",
-    "time": "09:{0:02d}:00Z",
-    "duration": "P{0}D",
-    "email": "person{0}@example.com",
-    "idn-email": "person{0}@example.com",
-    "uri": "https://example.com/{0}",
-    "url": "https://example.com/{0}",
-    "uri-reference": "/{0}",
-    "uuid": "00000000-0000-4000-8000-{0:012d}",
-    "ipv4": "192.0.2.{0}",
-    "ipv6": "2001:db8::{0:x}",
-    "hostname": "host{0}.example.com",
-    "regex": "a{{{0}}}",
-    "json-pointer": "/{0}",
-}
 _PADDING = "abcdefghijklmnopqrstuvwxyz "
 _LONGEST = 100_000
 
@@ -38,14 +21,12 @@ def text(schema: Schema, key: str, salt: int) -> str:
     low, high = int(schema.get("minLength", 0)), int(min(schema.get("maxLength", _LONGEST), _LONGEST))
     if "pattern" in schema:
         return text_for(schema["pattern"], low, high, salt) or ""
-    shape = _FORMATS.get(schema.get("format", ""))
+    shape = lexicon()["formats"].get(schema.get("format", ""))
     if shape:
-        return shape.format(1 + salt % 58)
+        return str(shape.format(1 + salt % 58))
     usual = lexicon()["samples"].get(label("evidence.hints", split_name(key)))
-    plain = (f"{salt} " if salt else "") + (usual or key.replace("_", " ") or "text")
-    return (plain + (" " + _PADDING * (low // len(_PADDING) + 1) if len(plain) < low else ""))[
-        : low if len(plain) < low else high
-    ]
+    written = (f"{salt} " if salt else "") + (usual or key.replace("_", " ") or "text")
+    return written[:high] if len(written) >= low else (written + " " + _PADDING * low)[:low]
 
 
 def number(schema: Schema, whole: bool, salt: int) -> int | float:
@@ -55,13 +36,8 @@ def number(schema: Schema, whole: bool, salt: int) -> int | float:
         return float(low + (high - low) * Fraction(salt + 1, salt + 2))
     step = Fraction(str(schema.get("multipleOf") or 1))
     step = common(step, Fraction(1)) if whole else step
-    centre = (
-        math.ceil(low / step)
-        if low is not None and low > 0
-        else math.floor(high / step)
-        if high is not None and high < 0
-        else 0
-    )
+    centre = math.ceil(low / step) if low is not None and low > 0 else 0
+    centre = math.floor(high / step) if high is not None and high < 0 else centre
     outwards = (plain((centre + (at + 1) // 2 * (1 if at % 2 else -1)) * step) for at in range(2 * salt + 12))
     fitting = [value for value in outwards if valid(value, {**schema, "type": "number"}, True)]
     return fitting[salt] if salt < len(fitting) else plain(centre * step)

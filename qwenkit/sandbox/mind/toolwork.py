@@ -14,8 +14,7 @@ from typing import Any
 
 from .check import types
 from .evidence import Evidence
-from .library import lexicon
-from .meaning import meanings, split_name
+from .meaning import idle, meanings, split_name
 from .prompt import Call
 from .results import made, report
 from .scene import Draft, Scene
@@ -84,7 +83,7 @@ def _ranked(scene: Scene, functions: list[dict[str, Any]]) -> list[tuple[float, 
 
 def _said(scene: Scene) -> set[str]:
     asked = _asked(scene)[:_LONGEST]
-    said = meanings(asked) - set(lexicon()["tool_words"])
+    said = meanings(asked) - idle()
     if Evidence(asked, scene.prompt.today).expressions():
         said.add("#calculate")
     return said
@@ -92,7 +91,7 @@ def _said(scene: Scene) -> set[str]:
 
 def _core(function: dict[str, Any]) -> set[str]:
     about = meanings(f"{function['name']} {function.get('description') or ''}")
-    return about - set(lexicon()["tool_words"]) - _details(function)
+    return about - idle() - _details(function)
 
 
 def _details(function: dict[str, Any]) -> set[str]:
@@ -101,7 +100,7 @@ def _details(function: dict[str, Any]) -> set[str]:
 
 def _score(function: dict[str, Any], said: set[str]) -> float:
     """Words of the name count twice: `get_weather` is about weather, whatever its description goes on about."""
-    named = meanings(function["name"]) - set(lexicon()["tool_words"])
+    named = meanings(function["name"]) - idle()
     return 1.0 * len(named & said) + 1.0 * len(_core(function) & said) + 0.4 * len(_details(function) & said)
 
 

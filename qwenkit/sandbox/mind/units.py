@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from .expression import numerals, shown
@@ -21,7 +21,7 @@ class _Unit(NamedTuple):
     sign: str
 
 
-@lru_cache(maxsize=1)
+@cache
 def _units() -> dict[str, _Unit]:
     units: dict[str, _Unit] = {}
     for row in lexicon()["units"]:
@@ -30,7 +30,7 @@ def _units() -> dict[str, _Unit]:
     return units
 
 
-@lru_cache(maxsize=1)
+@cache
 def _phrases() -> tuple[re.Pattern[str], re.Pattern[str]]:
     names = "|".join(sorted(map(re.escape, _units()), key=len, reverse=True))
     unit = rf"(?:degrees? )?({names})(?:e?s)?(?![A-Za-z])"

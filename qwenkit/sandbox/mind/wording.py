@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import TypeAlias
 
 from .library import load
@@ -22,7 +22,7 @@ _WEIGHT = re.compile(r"([\d.]+)\| ?")
 Option: TypeAlias = tuple[float, list[str]]
 
 
-@lru_cache(maxsize=2)
+@cache
 def book(language: str) -> Book:
     return Book(language, {**load(f"wording.{language}"), **load(f"creative.{language}")})
 

@@ -13,7 +13,6 @@ of them when it is collected.
 
 from __future__ import annotations
 
-import weakref
 from functools import cached_property
 from typing import Any, Unpack
 
@@ -127,18 +126,14 @@ class Client(ClientCalls, SyncNoun):
             timeout=timeout,
             max_retries=max_retries,
         )
-        self._use(Core(config, model=model, budget=budget))
+        SyncNoun.__init__(self, Core(config, model=model, budget=budget))
 
     @classmethod
     def of(cls, core: Core) -> Client:
         """A client around an existing core; how `connect` and `sandbox` make theirs."""
         client = cls.__new__(cls)
-        client._use(core)
+        SyncNoun.__init__(client, core)
         return client
-
-    def _use(self, core: Core) -> None:
-        SyncNoun.__init__(self, core)
-        weakref.finalize(self, Core.close, core)
 
     @cached_property
     def chat(self) -> Chat:

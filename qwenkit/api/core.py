@@ -6,6 +6,7 @@ The drivers are made on first use, because loading httpx costs more than everyth
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,10 @@ class Core:
             from qwenkit.transport.http import Driver
 
             with self._lock:  # threads that make their first calls at once must share one
-                driver = self._driver = self._driver or Driver(self.config.root, self.observers)
+                driver = self._driver
+                if driver is None:
+                    driver = self._driver = Driver(self.config.root, self.observers)
+                    weakref.finalize(self, driver.close)  # a noun may outlive its client, and the core both
         return driver
 
     @property

@@ -60,7 +60,7 @@ def test_stop_texts_are_left_out(stop: list[str], expected: str) -> None:
 
 def test_a_stop_text_may_cut_a_token() -> None:
     reply = ask("Why is the sky blue?", stop=["catt"])
-    assert reply.text == "Sunlight holds all colours. The air s"
+    assert reply.text == "The air s"
     assert reply.tokens[-1].text == " s"
 
 

@@ -15,6 +15,7 @@ from .scene import Draft, Scene
 
 _LONGEST = 4000
 _QUOTES = " \"'“”「」『』‘’`"
+_AROUND = _QUOTES + ".!?。！？"
 _INNER = re.compile(r"[\"“「‘`'](.+?)[\"”」’`'](?=\W|$)", re.DOTALL)
 _BETWEEN_CLASSES = re.compile(r", or |[,，、/]\s*| or |或者?|还是|和")
 _BETWEEN_WORDS = re.compile(r"\s*[,，、]\s*(?:and )?|\s+and\s+|\s+")
@@ -101,11 +102,17 @@ def _translate(scene: Scene) -> Draft | None:
     if not scene.asks("rewrite.translate"):
         return None
     text, foreign = scene.brief.lower(), scene.asks("rewrite.tongues")
+    given = _material(scene).lower().strip(_AROUND)
     for phrase, other in () if foreign else _phrases():
-        if re.search(rf"(?<![a-z]){re.escape(phrase.lower())}(?![a-z])", text):
+        # Words that were set apart must be the phrase, whole: one word of a sentence is no translation of it.
+        if given == phrase.lower() or (not given and _within(phrase.lower(), text)):
             scene.note("think.phrase", phrase=phrase)
             return scene.say("rewrite.translated", phrase=phrase, value=other)
     return scene.say("rewrite.untranslated") if foreign or re.search("translat|翻译|怎么说|you say", text) else None
+
+
+def _within(phrase: str, text: str) -> bool:
+    return re.search(rf"(?<![a-z]){re.escape(phrase)}(?![a-z])", text) is not None
 
 
 def _phrases() -> list[tuple[str, str]]:

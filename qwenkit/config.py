@@ -26,7 +26,7 @@ HTTP_NAMES = ("DASHSCOPE_BASE_URL", "DASHSCOPE_HTTP_BASE_URL", "DASHSCOPE_COMPAT
 _WS_NAMES = ("DASHSCOPE_WEBSOCKET_BASE_URL",)
 _REGION_NAMES = ("DASHSCOPE_REGION", "DASHSCOPE_API_REGION")
 _WORKSPACE_NAMES = ("DASHSCOPE_WORKSPACE", "DASHSCOPE_WORKSPACE_ID")
-_ENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*$")
+_ENV_LINE = re.compile(r"""^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=\s*("[^"]*"|'[^']*'|.*?)(?:\s+#.*)?\s*$""")
 _KEY = re.compile(r"[!#-&(-_a-~]+")  # visible ASCII, which a header may carry, without quotes
 _WORKSPACE = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _GET_KEY = "get one in the Model Studio console, then set DASHSCOPE_API_KEY; or use qk.sandbox(), which needs none"
@@ -114,7 +114,7 @@ def environment(folder: Path | None = None) -> Settings:
     path = (folder or Path.cwd()) / ".env"
     found = Settings()
     if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
             match = _ENV_LINE.match(line)
             if match and match[1].startswith("DASHSCOPE_"):
                 found[match[1]] = match[2].strip("'\"")
@@ -139,7 +139,7 @@ def _find_key(given: Any, env: Settings) -> tuple[Secret, str]:
     path = env.get("DASHSCOPE_API_KEY_FILE_PATH", "")
     if path:
         try:
-            key = Secret(Path(path).read_text(encoding="utf-8", errors="replace"))
+            key = Secret(Path(path).read_text(encoding="utf-8-sig", errors="replace"))
         except OSError as missing:
             hint = "make the file, or unset DASHSCOPE_API_KEY_FILE_PATH"
             raise ConfigError(f"the key file cannot be read ({missing.strerror})", hint=hint) from None
@@ -173,11 +173,12 @@ def _root(base_url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(text)
         scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-        good = scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        good = scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0 and not parts.username
     except ValueError:
         good = False
-    if not good or re.search(r"\s", text):
-        raise ConfigError(f"base_url {base_url!r} is not a web address", hint="it should look like https://host/…")
+    if not good or re.search(r"\s", text) or (parts.hostname or "").startswith("sk-"):
+        shown = re.sub(r"//[^/]*@|sk-[\w.-]+", "…", base_url)  # a password or a key may have been pasted here
+        raise ConfigError(f"base_url {shown!r} is not a web address", hint="it should look like https://host/…")
     path = re.sub(r"/(chat/completions|embeddings|models|responses)$", "", parts.path.rstrip("/"))
     prefix = _family_prefix(path)
     if prefix is None and path.endswith("/v1"):
@@ -236,7 +237,8 @@ def _checked(key: Secret, source: str) -> Secret:
 
 
 def _workspace(name: str) -> str:
-    if name and not _WORKSPACE.fullmatch(name.strip()):
+    if name and (name.startswith("sk-") or not _WORKSPACE.fullmatch(name.strip())):
+        name = "a key" if name.startswith("sk-") else name
         raise ConfigError(f"{name!r} is no workspace id", hint="ids look like ws-… or llm-…, as the console shows them")
     return name.strip()
 

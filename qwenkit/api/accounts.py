@@ -139,8 +139,6 @@ class OpenCall:
         if self._booked:
             return
         self._booked = True
-        if self._estimate:
-            self._accounts.release(self._estimate)
         self._accounts.ledger.add(
             family=self._family,
             model=self.model,
@@ -156,6 +154,8 @@ class OpenCall:
             request_id=request_id,
             ok=ok,
         )
+        if self._estimate:  # only now: between the two the call must count at least once
+            self._accounts.release(self._estimate)
 
 
 def _users_line() -> int:

@@ -41,8 +41,11 @@ class ClientCalls(Shown):
     """What both flavours share: the card, the ledger, and the calls that belong to no noun."""
 
     _core: Core
-    box: Any = None
-    """The embedded sandbox itself, None for a live client: `qwen.box.fault("429")` makes it misbehave."""
+
+    @property
+    def box(self) -> Any:
+        """The embedded sandbox itself, None for a live client: `qwen.box.fault("429")` makes it misbehave."""
+        return self._core.box
 
     @property
     def usage(self) -> Ledger:
@@ -146,7 +149,7 @@ class Client(ClientCalls, SyncNoun):
     @cached_property
     def aio(self) -> AsyncClient:
         """The same client, awaited: same names, same results, same ledger."""
-        return AsyncClient(self)
+        return AsyncClient(self._core)
 
     def conversation(
         self,
@@ -174,10 +177,6 @@ class Client(ClientCalls, SyncNoun):
 
 class AsyncClient(ClientCalls, AsyncNoun):
     """The awaited side of a client, reached as `qwen.aio`."""
-
-    def __init__(self, client: Client) -> None:
-        AsyncNoun.__init__(self, client._core)
-        self._client = client  # the sync side owns the connections' end of life
 
     @cached_property
     def chat(self) -> AsyncChat:

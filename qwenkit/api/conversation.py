@@ -23,7 +23,7 @@ from qwenkit.errors import ConfigError
 from qwenkit.protocol import chat as protocol
 from qwenkit.protocol.flow import Flow
 from qwenkit.types._shown import Shown
-from qwenkit.types.message import Message, Messages
+from qwenkit.types.message import Message
 from qwenkit.types.options import ChatOptions
 from qwenkit.types.reply import Reply
 
@@ -79,9 +79,9 @@ class ConversationCalls(Shown):
     def __call__(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> Flow[Reply]:
         """Say something, get the answer; both become part of the history."""
         asked = self._asked(prompt)
-        history = self._fitting(asked, options)
+        history, left = self._fitting(asked, options)
         reply = yield from Chat.__call__.flow(Chat(self._core), history, model=self.model, **self._merged(options))
-        self._remember(asked, reply)
+        self._remember(asked, reply, left)
         return reply
 
     def fork(self: C) -> C:
@@ -136,20 +136,27 @@ class ConversationCalls(Shown):
     def _merged(self, options: ChatOptions) -> Any:
         return {**self.options, **options}
 
-    def _fitting(self, asked: Message, options: ChatOptions) -> Messages:
-        """The history with the new message, made to fit the window by the policy."""
-        limit = self.context_limit
-        room = self._room(options)
-        self._history()
-        while limit is not None and self._tokens([*self.messages, asked]) + room > limit:
-            if self.policy == "refuse" or not self._forget():
-                needed = self._tokens([*self.messages, asked]) + room
-                bound = f"{self.model} reads" if self._limit is None else "this conversation is limited to"
-                raise ConfigError(
-                    f"this turn needs {needed:,} tokens and {bound} {limit:,}; nothing was sent",
-                    hint="shorten it, start a new conversation, or use when_full='trim'",
-                )
-        return [*self.messages, asked]
+    def _fitting(self, asked: Message, options: ChatOptions) -> tuple[list[Message], int]:
+        """The history with the new message, and how many of the oldest messages stay behind so that it fits.
+
+        Nothing is forgotten here: that waits for the answer, so that a call that fails loses nothing.
+        """
+        limit, room = self.context_limit, self._room(options)
+        kept = list(self._history())
+        while limit is not None and (needed := self._tokens([*kept, asked]) + room) > limit:
+            shorter = _without_oldest_turn(kept, asked) if self.policy == "trim" else None
+            if shorter is None:
+                raise self._too_long(needed, limit)
+            kept = shorter
+        return [*kept, asked], len(self.messages) - len(kept)
+
+    def _too_long(self, needed: int, limit: int) -> ConfigError:
+        bound = f"{self.model} reads" if self._limit is None else "this conversation is limited to"
+        other = "use when_full='trim'" if self.policy == "refuse" else "lower max_tokens"
+        return ConfigError(
+            f"this turn needs {needed:,} tokens and {bound} {limit:,}; nothing was sent",
+            hint=f"shorten it, start a new conversation, or {other}",
+        )
 
     def _room(self, options: ChatOptions) -> int:
         """Tokens to keep free for the answer. A model's input limit leaves them already; one set by hand does not."""
@@ -157,25 +164,19 @@ class ConversationCalls(Shown):
             return 0
         return options.get("max_tokens") or self.options.get("max_tokens") or 0
 
-    def _forget(self) -> bool:
-        """Drop the oldest turn: a user message and everything up to the next one."""
-        start = next((at for at, message in enumerate(self.messages) if message.role != "system"), None)
-        if start is None:
-            return False
-        end = start + 1
-        while end < len(self.messages) and self.messages[end].role != "user":
-            end += 1
-        self.forgotten += end - start
-        del self.messages[start:end]
-        self._counted = (0, 0)
-        return True
-
     def _tokens(self, messages: list[Message]) -> int:
-        known, tokens = self._counted if len(messages) >= self._counted[0] else (0, 0)
+        """The service's count holds for the whole history only; what is new or shortened is estimated."""
+        known, tokens = self._counted
+        if messages[:known] != self.messages[:known]:
+            known, tokens = 0, 0
         fresh = [message.to_wire() for message in messages[known:]]
         return tokens + (catalogue.tokens.count_messages(fresh) if fresh else 0)
 
-    def _remember(self, asked: Message, reply: Reply) -> None:
+    def _remember(self, asked: Message, reply: Reply, left: int) -> None:
+        """The turn is complete: it joins the history, and what did not fit is forgotten."""
+        start = _first_turn(self.messages)
+        del self.messages[start : start + left]
+        self.forgotten += left
         answer = reply.message
         if reply.thinking and self._merged({}).get("preserve_thinking"):
             answer.reasoning_content = reply.thinking
@@ -196,8 +197,9 @@ class Conversation(ConversationCalls, SyncNoun):
     def stream(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> ChatStream:
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
         asked = self._asked(prompt)
-        stream = Chat(self._core).stream(self._fitting(asked, options), model=self.model, **self._merged(options))
-        stream._reading.on_reply = lambda reply: self._remember(asked, reply)
+        history, left = self._fitting(asked, options)
+        stream = Chat(self._core).stream(history, model=self.model, **self._merged(options))
+        stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
         return stream
 
 
@@ -207,8 +209,9 @@ class AsyncConversation(ConversationCalls, AsyncNoun):
     def stream(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> AsyncChatStream:
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
         asked = self._asked(prompt)
-        stream = AsyncChat(self._core).stream(self._fitting(asked, options), model=self.model, **self._merged(options))
-        stream._reading.on_reply = lambda reply: self._remember(asked, reply)
+        history, left = self._fitting(asked, options)
+        stream = AsyncChat(self._core).stream(history, model=self.model, **self._merged(options))
+        stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
         return stream
 
 
@@ -217,3 +220,20 @@ def _as_message(turn: Any) -> Message:
     if isinstance(turn, Message):
         return turn
     return Message.of(protocol.messages([turn])[0])
+
+
+def _first_turn(messages: list[Message]) -> int:
+    """Where the first turn begins, behind the system messages."""
+    return next((at for at, message in enumerate(messages) if message.role != "system"), len(messages))
+
+
+def _without_oldest_turn(messages: list[Message], asked: Message) -> list[Message] | None:
+    """The messages less the oldest turn; None when there is none to spare.
+
+    A turn is a user message and all up to the next one. The turn that a tool's result answers must stay.
+    """
+    start = _first_turn(messages)
+    end = next((at for at in range(start + 1, len(messages)) if messages[at].role == "user"), len(messages))
+    if start == len(messages) or (asked.role == "tool" and end == len(messages)):
+        return None
+    return messages[:start] + messages[end:]

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 class Core:
     """The shared middle of a client. Nouns hold it; users do not meet it."""
 
-    def __init__(self, config: Config, *, model: str = "", budget: Any = None, sandbox: bool = False) -> None:
+    def __init__(self, config: Config, *, model: str = "", budget: Any = None, box: Any = None) -> None:
         self.config = config
         self.model = model or catalogue.DEFAULTS["chat"]
-        self.sandbox = sandbox
+        self.box = box  # the embedded sandbox, kept alive by whatever still calls it
+        self.sandbox = box is not None
         self.observers: list[Observer] = []
-        self.accounts = Accounts(region=config.region, budget=budget, sandbox=sandbox)
+        self.accounts = Accounts(region=config.region, budget=budget, sandbox=self.sandbox)
         self.patience = retry.Patience(max_retries=config.max_retries)
         self._lock = threading.Lock()
         self._driver: Driver | None = None
@@ -54,11 +55,13 @@ class Core:
 
     @property
     def async_driver(self) -> AsyncDriver:
-        if self._async_driver is None:
+        driver = self._async_driver
+        if driver is None:
             from qwenkit.transport.http_async import AsyncDriver
 
-            self._async_driver = AsyncDriver(self.config.root, self.observers)
-        return self._async_driver
+            with self._lock:
+                driver = self._async_driver = self._async_driver or AsyncDriver(self.config.root, self.observers)
+        return driver
 
     def close(self) -> None:
         driver, self._driver = self._driver, None

@@ -48,6 +48,9 @@ class ModelCalls(ModelTable):
             raise NotFound(f"the catalogue has no model {name!r}", hint=hint)
         return facts
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and catalogue.known(name)
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows)
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import aclosing
 from typing import Any
 
+from qwenkit import catalogue
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
 from qwenkit.errors import ConfigError, QwenError, TransportError
@@ -18,6 +19,7 @@ from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Answer, Request
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Piece, Reply
+from qwenkit.types.usage import Usage
 
 _MOST_KEPT = 4000
 
@@ -88,8 +90,7 @@ class Reading:
 
     def failed(self, error: BaseException) -> BaseException:
         """Book a stream that did not reach its end, and say what to raise."""
-        if self._call is not None:
-            self._call.failed(error, self.fold.usage)
+        self._book(error)
         if isinstance(error, TransportError) and self._tries:
             broken = self.fold.broken("the stream broke off before the answer was complete")
             broken.__cause__ = error
@@ -99,6 +100,22 @@ class Reading:
             if error.reply is None:
                 self.fold.carry(error)
         return error
+
+    def _book(self, error: BaseException) -> None:
+        """What came is billed, also when nobody waits for the rest; without the service's count it is estimated."""
+        if self._call is None:
+            return
+        usage = self.fold.usage or self._arrived()
+        if isinstance(error, GeneratorExit) and self.fold.ended:
+            self._call.finished(usage, model="", request_id=self.fold.request_id, tries=self._tries, streamed=True)
+        self._call.failed(error, usage)
+
+    def _arrived(self) -> Usage | None:
+        if not self.fold.begun:
+            return None
+        words = "".join(choice.thinking + choice.text for choice in self.fold.reply().choices)
+        prompt, said = catalogue.tokens.count_messages(self._body["messages"]), catalogue.tokens.count(words)
+        return Usage(prompt_tokens=prompt, completion_tokens=said, total_tokens=prompt + said)
 
     def _no_stream(self) -> QwenError | None:
         """The error for a page or a plain error body that came in place of a stream."""
@@ -113,18 +130,23 @@ def _read(reading: Reading) -> Generator[Piece, None, None]:
         call = reading.begin()
         body = reading.opened(reading.core.driver.run(reading.core.send(reading.request)))
         decoder, fold = EventDecoder(), reading.fold
-        for chunk in body:
-            if reading.odd:
-                reading.keep(chunk)
-            for event in decoder.feed(chunk):
-                for piece in fold.add(event.data):
-                    call.first_token()
-                    yield piece
+        try:
+            for chunk in body:
+                if reading.odd:
+                    reading.keep(chunk)
+                for event in decoder.feed(chunk):
+                    for piece in fold.add(event.data):
+                        call.first_token()
+                        yield piece
+        except TransportError:
+            if not fold.done:  # after the end marker it does not matter how the connection ends
+                raise
         for event in decoder.close():
             yield from fold.add(event.data)
         reading.ended()
     except BaseException as error:
-        raise reading.failed(error) from error.__cause__
+        failure = reading.failed(error)
+        raise failure from failure.__cause__
     finally:
         reading.over = True
         if body is not None:
@@ -137,20 +159,25 @@ async def _aread(reading: Reading) -> AsyncGenerator[Piece, None]:
         call = reading.begin()
         body = reading.opened(await reading.core.async_driver.run(reading.core.send(reading.request)))
         decoder, fold = EventDecoder(), reading.fold
-        async with aclosing(aiter(body)) as chunks:
-            async for chunk in chunks:
-                if reading.odd:
-                    reading.keep(chunk)
-                for event in decoder.feed(chunk):
-                    for piece in fold.add(event.data):
-                        call.first_token()
-                        yield piece
+        try:
+            async with aclosing(aiter(body)) as chunks:
+                async for chunk in chunks:
+                    if reading.odd:
+                        reading.keep(chunk)
+                    for event in decoder.feed(chunk):
+                        for piece in fold.add(event.data):
+                            call.first_token()
+                            yield piece
+        except TransportError:
+            if not fold.done:
+                raise
         for event in decoder.close():
             for piece in fold.add(event.data):
                 yield piece
         reading.ended()
     except BaseException as error:
-        raise reading.failed(error) from error.__cause__
+        failure = reading.failed(error)
+        raise failure from failure.__cause__
     finally:
         reading.over = True
         if body is not None:

@@ -39,7 +39,8 @@ class _Tracer:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._began = time.perf_counter()
-        self._sent: list[Request] = []
+        self._last: Request | None = None
+        self._tries = 0
 
     def sending(self, request: Request) -> _Exchanging:
         now = time.perf_counter()
@@ -52,24 +53,30 @@ class _Tracer:
             request_headers=headers,
             request_body=_text(request.body or b""),
             started=now - self._began,
-            attempt=1 + sum(earlier is request for earlier in self._sent),  # a retry sends the very same request
+            attempt=self._attempt(request),
         )
-        self._sent.append(request)
         self._wire.exchanges.append(exchange)
-        return _Exchanging(exchange, now)
+        return _Exchanging(exchange, now, request.key)
+
+    def _attempt(self, request: Request) -> int:
+        """Which try this is: a retry sends the very same request again."""
+        self._tries = self._tries + 1 if request is self._last else 1
+        self._last = request
+        return self._tries
 
 
 class _Exchanging:
     """Fills in one exchange as it happens."""
 
-    def __init__(self, exchange: Exchange, began: float) -> None:
+    def __init__(self, exchange: Exchange, began: float, key: Any) -> None:
         self._exchange = exchange
         self._began = began
+        self._key = key
         self._events: EventDecoder | None = None
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         self._exchange.status = status
-        self._exchange.response_headers = dict(headers)
+        self._exchange.response_headers = {name: self._masked(value) for name, value in headers.items()}
         self._exchange.headers_after = self._elapsed()
         if "event-stream" in headers.get("content-type", ""):
             self._events = EventDecoder()
@@ -93,6 +100,10 @@ class _Exchanging:
     def failed(self, error: BaseException) -> None:
         self.finished()
         self._exchange.error = error.message if isinstance(error, QwenError) else f"{type(error).__name__}: {error}"
+
+    def _masked(self, value: str) -> str:
+        """A header value without the key, should the other side echo it."""
+        return value.replace(self._key.reveal(), self._key.masked) if self._key else value
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began

@@ -89,7 +89,7 @@ def _calls(wire: Sequence[dict[str, Any]]) -> str:
 def _plain(value: Any, shown: list[Message], remarks: list[str]) -> str:
     lines = [f"{value.model}, {_window(value)}, when full: {value.policy}", *remarks]
     for message in shown:
-        asked = [f"{one.get('function', {}).get('name')}(…)" for one in message.tool_calls or []]
+        asked = [f"{(one.get('function') or {}).get('name')}(…)" for one in message.tool_calls or []]
         text, rest = clip(clean(message.text[: PLAIN_CHARS * 2]), PLAIN_CHARS)
         lines.append(f"{message.role}: {' '.join(part for part in (text, rest, *asked) if part)}")
     return "\n".join(lines)

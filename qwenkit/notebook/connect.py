@@ -65,15 +65,13 @@ def sandbox(*, model: str = "", budget: Any = None, fresh: bool = False, **setti
     """
     box = _start(settings) if fresh or settings else _shared()
     config = Config.resolve(api_key=box.key, base_url=box.url, env={})
-    client = Client.of(Core(config, model=model, budget=budget, sandbox=True))
-    client.box = box
-    return client
+    return Client.of(Core(config, model=model, budget=budget, box=box))
 
 
 def _shared() -> Any:
     with _lock:
         box = _running.get(os.getpid())
-        if box is None:
+        if box is None or not box.running:
             box = _running[os.getpid()] = _start({"pace": _READING_PACE})
         return box
 

@@ -46,10 +46,13 @@ def shared_hosts() -> dict[str, str]:
 def ask(base_url: str, key: str) -> str:
     """Why this address does not list its models for this key; empty when it does."""
     from qwenkit.api.client import Client
+    from qwenkit.api.core import Core
+    from qwenkit.config import Config
     from qwenkit.errors import QwenError
 
-    try:
-        with Client(api_key=key, base_url=base_url, max_retries=0, timeout=PATIENCE) as client:
+    try:  # an empty environment: a workspace or address set there would make every region refuse
+        config = Config.resolve(api_key=key, base_url=base_url, max_retries=0, timeout=PATIENCE, env={})
+        with Client.of(Core(config)) as client:
             client.models.live()
     except QwenError as refused:
         return f"{type(refused).__name__}: {refused.message}"

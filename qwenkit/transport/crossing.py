@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 import urllib.request
 from functools import lru_cache
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import httpx
@@ -26,7 +27,19 @@ def proxy_for(url: str) -> str | None:
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    proxy = f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    if proxy and not _usable(urlsplit(proxy).scheme):
+        kind = urlsplit(proxy).scheme
+        hint = "pip install 'httpx[socks]'" if kind in _SOCKS else "set HTTPS_PROXY=http://…, or NO_PROXY for this host"
+        raise ConfigError(f"the environment names a {kind} proxy, which cannot be used here", hint=hint)
+    return proxy
+
+
+_SOCKS = ("socks5", "socks5h")
+
+
+def _usable(kind: str) -> bool:
+    return kind in ("http", "https") or (kind in _SOCKS and find_spec("socksio") is not None)
 
 
 def tls_for(url: str, proxy: str | None) -> ssl.SSLContext:
@@ -67,9 +80,9 @@ def encoded(response: httpx.Response) -> bool:
     return "content-encoding" in response.headers
 
 
-def told(body: bytes, status: int, request: Request) -> bytes:
-    """The body, without the key where a proxy echoes the request into its error."""
-    if status < 300 or not request.key:
+def told(body: bytes, request: Request) -> bytes:
+    """The body, without the key where a proxy echoes the request into its answer."""
+    if not request.key:
         return body
     return body.replace(request.key.reveal().encode(), request.key.masked.encode())
 

@@ -54,7 +54,7 @@ class Driver:
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=OpenBody(response, watches))
-            body = told(_read(response), response.status_code, step)
+            body = told(_read(response), step)
         except FAILURES as error:
             watches.failed(error)
             raise translated(error, step) from bare(error)

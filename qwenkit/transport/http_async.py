@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
@@ -16,6 +16,7 @@ from qwenkit.transport.observer import Observer, Watches
 from qwenkit.transport.pools import ManyPools
 
 T = TypeVar("T")
+_Homes: TypeAlias = "weakref.ref[weakref.WeakKeyDictionary[Any, _Home]]"
 
 
 class AsyncDriver:
@@ -57,7 +58,7 @@ class AsyncDriver:
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=AsyncOpenBody(response, watches))
-            body = told(await _aread(response), response.status_code, step)
+            body = told(await _aread(response), step)
         except FAILURES as error:
             watches.failed(error)
             raise translated(error, step) from bare(error)
@@ -72,7 +73,7 @@ class AsyncDriver:
         loop = asyncio.get_running_loop()
         home = self._homes.get(loop)
         if home is None:
-            home = self._homes[loop] = _Home(self._url)
+            home = self._homes[loop] = _Home(self._url, weakref.ref(self._homes))
             await anext(home.life)
         return home.pools
 
@@ -87,15 +88,18 @@ class _Home:
 
     __slots__ = ("life", "pools")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, homes: _Homes) -> None:
         self.pools = ManyPools(url)
-        self.life = _life(self.pools)
+        self.life = _life(self.pools, homes)
 
 
-async def _life(pools: ManyPools) -> AsyncGenerator[None, None]:
+async def _life(pools: ManyPools, homes: _Homes) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
+        # A begun generator holds its loop; it must leave the book itself, or no ended loop would ever be let go.
+        if (held := homes()) is not None:
+            held.pop(asyncio.get_running_loop(), None)
         await pools.aclose()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -10,6 +12,9 @@ class TemporaryKey(msgspec.Struct, frozen=True):
 
     token: str = ""
     expires_at: int = 0
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("token", f"{self.token[:3]}…")]
 
     def __repr__(self) -> str:
         return f"TemporaryKey({self.token[:3]}…)"

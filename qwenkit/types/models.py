@@ -21,6 +21,9 @@ class ModelTable(Shown):
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
     def __getitem__(self, name: str) -> Any:
         for row in self.rows:
             if row.name == name:

@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from .cues import cue, label
+from .cues import compiled, cue, label
 from .evidence import Evidence
+from .library import lexicon
 from .reading import LONG, sentences, words
 from .scene import Draft, Scene
 
@@ -71,7 +72,7 @@ def _parted(scene: Scene) -> tuple[str, list[str]]:
 
 def _best(asked: str, source: list[str]) -> tuple[str, float]:
     wanted = set(words(asked))
-    bags = [set(words(sentence)) for sentence in source]
+    bags = [set(words(sentence)) | _kinds(asked, sentence) for sentence in source]
     seen = Counter(word for bag in bags for word in bag & wanted)
     rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) for word in wanted}
     for word in set(words(" ".join(re.findall(r"(?<=\s)[A-Z]\w+", asked)))):
@@ -80,6 +81,17 @@ def _best(asked: str, source: list[str]) -> tuple[str, float]:
     scores = [sum(rare[word] for word in wanted & bag) / total for bag in bags]
     at = scores.index(max(scores))
     return source[at], scores[at]
+
+
+def _kinds(asked: str, sentence: str) -> set[str]:
+    """The kinds of thing asked for that the sentence names one of: "green" answers for "colour"."""
+    found: set[str] = set()
+    for names, rows in lexicon()["categories"].items():
+        english, chinese = names.split("/")
+        kind = compiled(rf"\b(?:{english})\b|{chinese}").search(asked)
+        if kind and any(each.lower() in sentence.lower() for row in rows.values() for each in row):
+            found |= set(words(kind[0]))
+    return found
 
 
 def _kernel(scene: Scene, asked: str, sentence: str) -> str:

@@ -251,11 +251,17 @@ def _number(given: float | None, env: Environment, name: str, default: float) ->
     text = given if given is not None else env.get(name) or default
     try:
         number = float(text)
-    except ValueError:
+    except (TypeError, ValueError):
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise ConfigError(
-            f"{name.removeprefix('DASHSCOPE_').lower()} cannot be {text!r}",
-            hint=f"set it to seconds or a count, such as {default:g}",
-        )
+        hint = f"set it to seconds or a count, such as {default:g}"
+        raise ConfigError(f"{name.removeprefix('DASHSCOPE_').lower()} cannot be {text!r}", hint=hint)
+    return number
+
+
+def seconds(timeout: Any) -> float:
+    """A time-out for one call: a number of seconds above zero."""
+    number = _number(timeout, {}, "timeout", 300.0)
+    if number == 0:
+        raise ConfigError("timeout cannot be 0", hint="give it seconds, such as 30")
     return number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 for name in [name for name in os.environ if name.upper().startswith(("DASHSCOPE_", "QWENKIT_KEY"))]:
     del os.environ[name]
 os.environ.update(NO_PROXY="*", no_proxy="*")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: interrupts are tested too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

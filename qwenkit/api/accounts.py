@@ -69,14 +69,12 @@ class Accounts:
         prompt = catalogue.tokens.count_messages(messages)
         cost = self.cost(model, Usage(prompt_tokens=prompt, completion_tokens=answer))
         budget = self.ledger.budget
-        if cost and budget and cost.currency != budget.currency:
-            hint = f'give the budget in the currency of the prices: budget="{Cost(budget.amount, cost.currency)}"'
-            raise ConfigError(f"the budget is in {budget.currency} and {model} is priced in {cost.currency}", hint=hint)
-        return cost.amount if cost else 0.0
+        return catalogue.convert(cost.amount, cost.currency, budget.currency) if cost and budget else 0.0
 
     def _reserve(self, budget: Cost, estimate: float, model: str) -> None:
         with self._lock:
-            spent = self.ledger.cost.get(budget.currency, 0.0) + self._reserved
+            booked = self.ledger.cost.items()
+            spent = self._reserved + sum(catalogue.convert(each, kind, budget.currency) for kind, each in booked)
             if spent + estimate > budget.amount:
                 raise BudgetExceeded(
                     f"this call to {model} would cost about {Cost(estimate, budget.currency)} and "

@@ -80,7 +80,7 @@ class ConversationCalls(Shown):
         """Say something, get the answer; both become part of the history."""
         asked = self._asked(prompt)
         history, left = self._fitting(asked, options)
-        reply = yield from Chat.__call__.flow(Chat(self._core), history, model=self.model, **self._merged(options))
+        reply = yield from Chat.__call__.flow(Chat(self._core), history, **self._merged(options))
         self._remember(asked, reply, left)
         return reply
 
@@ -134,7 +134,10 @@ class ConversationCalls(Shown):
         return _as_message(prompt)
 
     def _merged(self, options: ChatOptions) -> Any:
-        return {**self.options, **options}
+        """This turn's options over the conversation's. A turn may name its model, but no system message."""
+        if "system" in options:
+            raise ConfigError("a turn has no system message of its own", hint="put it first: talk.messages[0]")
+        return {"model": self.model, **self.options, **options}
 
     def _fitting(self, asked: Message, options: ChatOptions) -> tuple[list[Message], int]:
         """The history with the new message, and how many of the oldest messages stay behind so that it fits.
@@ -178,7 +181,7 @@ class ConversationCalls(Shown):
         del self.messages[start : start + left]
         self.forgotten += left
         answer = reply.message
-        if reply.thinking and self._merged({}).get("preserve_thinking"):
+        if reply.thinking and self.options.get("preserve_thinking"):
             answer.reasoning_content = reply.thinking
         self.messages += [asked, answer]
         if reply.usage and reply.usage.total:
@@ -198,7 +201,7 @@ class Conversation(ConversationCalls, SyncNoun):
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
         asked = self._asked(prompt)
         history, left = self._fitting(asked, options)
-        stream = Chat(self._core).stream(history, model=self.model, **self._merged(options))
+        stream = Chat(self._core).stream(history, **self._merged(options))
         stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
         return stream
 
@@ -210,7 +213,7 @@ class AsyncConversation(ConversationCalls, AsyncNoun):
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
         asked = self._asked(prompt)
         history, left = self._fitting(asked, options)
-        stream = AsyncChat(self._core).stream(history, model=self.model, **self._merged(options))
+        stream = AsyncChat(self._core).stream(history, **self._merged(options))
         stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
         return stream
 

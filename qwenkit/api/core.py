@@ -14,7 +14,7 @@ import msgspec
 
 from qwenkit import catalogue
 from qwenkit.api.accounts import Accounts
-from qwenkit.config import Config
+from qwenkit.config import Config, seconds
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import retry
 from qwenkit.protocol.flow import Answer, Flow, Request
@@ -99,7 +99,7 @@ class Core:
             body=_encode(body),
             key=self.config.key,
             stream=stream,
-            timeout=timeout or self.config.timeout,
+            timeout=self.config.timeout if timeout is None else seconds(timeout),
         )
 
     def send(self, request: Request) -> Flow[Answer]:
@@ -112,6 +112,6 @@ def _encode(body: Any) -> bytes | None:
         return None
     try:
         return msgspec.json.encode(body)
-    except (TypeError, ValueError, UnicodeEncodeError) as unfit:
+    except (TypeError, ValueError, RecursionError) as unfit:
         hint = "pass plain data: texts, numbers, lists, dicts; a tool is a dict as on the wire"
         raise ConfigError(f"the request cannot be written as JSON: {unfit}", hint=hint) from unfit

@@ -15,7 +15,7 @@ from qwenkit.catalogue.cast import Voice, voice, voices
 from qwenkit.catalogue.cures import CodeFact, code_facts, codes, status_facts
 from qwenkit.catalogue.lineup import Model, PriceTable, Tier, known, model, models, search, suggest
 from qwenkit.catalogue.places import HostFamily, Region, host_family, paths, region, regions
-from qwenkit.catalogue.tariff import price, price_table
+from qwenkit.catalogue.tariff import convert, price, price_table
 
 DEFAULTS: dict[str, str] = {
     "chat": "qwen-plus",  # balanced, cheap, stable alias; the founding documents build on it
@@ -47,6 +47,7 @@ __all__ = [
     "Voice",
     "code_facts",
     "codes",
+    "convert",
     "host_family",
     "known",
     "model",

@@ -15,6 +15,7 @@ IMPLICIT_HIT = 0.2
 EXPLICIT_HIT = 0.1
 EXPLICIT_CREATE = 1.25
 BATCH = 0.5
+YUAN_PER_DOLLAR = 7.34  # as the lists themselves imply: qwen-plus in Singapore lists ¥2.936 and $0.4
 _HOME = "beijing"
 _MILLION = 1_000_000
 
@@ -46,6 +47,12 @@ def price(
     total = _input(tier, prompt, cached, cache_created, explicit, image, audio)
     total += _output(tier, completion, thinking, bool(image or audio), audio_out)
     return (BATCH if batch else 1.0) * total / _MILLION, table.currency, table.dated
+
+
+def convert(amount: float, currency: str, into: str) -> float:
+    """An amount in another currency, for budgets: an estimate at the rate the price lists imply."""
+    yuan = amount * (YUAN_PER_DOLLAR if currency == "USD" else 1.0)
+    return yuan / (YUAN_PER_DOLLAR if into == "USD" else 1.0)
 
 
 def price_table(model_name: str, region: str = _HOME) -> PriceTable | None:

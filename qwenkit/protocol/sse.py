@@ -24,11 +24,12 @@ class ServerEvent(msgspec.Struct, gc=False):
 class EventDecoder:
     """Push bytes with `feed`, get the events they complete."""
 
-    __slots__ = ("_carriage", "_fresh", "_parts", "_tail")
+    __slots__ = ("_carriage", "_fresh", "_last", "_parts", "_tail")
 
     def __init__(self) -> None:
         self._tail = b""
-        self._parts: list[bytes] = []  # pieces of one long line, joined once it ends
+        self._parts: list[bytes] = []  # pieces of one long event, joined once it ends
+        self._last = b""  # the byte before the next chunk
         self._carriage = False
         self._fresh = True
 
@@ -37,12 +38,14 @@ class EventDecoder:
             return [ServerEvent(chunk[6:-2])]
         if self._fresh or self._carriage or b"\r" in chunk:
             chunk = self._normal(chunk)
+        seam, self._last = self._last + chunk[:1], chunk[-1:] or self._last
         self._parts.append(chunk)
-        if b"\n" not in chunk:
-            return []
+        if b"\n\n" not in chunk and seam != b"\n\n":
+            return []  # no event is complete; joining now would copy a long one again with every chunk
         blocks = (self._tail + b"".join(self._parts)).split(b"\n\n")
         self._parts.clear()
         self._tail = blocks.pop()
+        self._last = self._tail[-1:]
         return [event for block in blocks if (event := _read(block)) is not None]
 
     def close(self) -> list[ServerEvent]:

@@ -43,10 +43,11 @@ def test_a_budget_is_an_amount(budget: Any):
         qk.sandbox(budget=budget)
 
 
-def test_a_budget_in_another_currency_than_the_prices_is_refused_before_sending():
-    client = qk.sandbox(budget="$5")
-    with pytest.raises(qk.ConfigError, match="priced in CNY"):
-        client.chat("Hi")
+def test_a_budget_in_another_currency_than_the_prices_holds_as_well():
+    generous, tight = qk.sandbox(budget="$5"), qk.sandbox(budget="$0.00001")
+    assert generous.chat("Hi").cost
+    with pytest.raises(qk.BudgetExceeded, match=r"\$"):
+        tight.chat("Hi")
 
 
 def test_a_misspelt_model_is_told_its_neighbours():
@@ -65,3 +66,16 @@ def test_values_print_as_they_would_show():
     talk("My name is Ada.")
     assert "user: My name is Ada." in str(talk)
     assert "1 call" in str(qk.sandbox(fresh=True).usage) or "calls" in str(qk.sandbox(fresh=True).usage)
+
+
+@pytest.mark.parametrize("timeout", [-1, 0, "soon", [1], float("nan")])
+def test_a_time_out_is_a_number_of_seconds(timeout: Any):
+    with pytest.raises(qk.ConfigError, match="timeout cannot be"):
+        qk.connect().chat("Hi", timeout=timeout)
+
+
+def test_a_turn_may_name_another_model_but_no_other_system_message():
+    talk = qk.connect().conversation()
+    assert talk("Hi", model="qwen-max").model == "qwen-max"
+    with pytest.raises(qk.ConfigError, match="system message"):
+        talk("Hi", system="Be terse.")

@@ -70,7 +70,7 @@ class Config(msgspec.Struct, frozen=True):
         """Resolve arguments, then environment, then `.env`. Raises `ConfigError` naming the cure."""
         api_key = Secret.of(api_key)
         env = environment() if env is None else Settings(env)
-        key, key_from = _find_key(api_key, env)
+        key, key_from = find_key(api_key, env)
         placed = bool(base_url or region or host)  # an address from the environment does not outvote an argument
         base_url = base_url or (None if placed else _first(env, HTTP_NAMES))
         ws_url = ws_url or (None if placed else _first(env, _WS_NAMES))
@@ -123,13 +123,9 @@ def environment(folder: Path | None = None) -> Settings:
     return Settings({**found, **os.environ})
 
 
-def find_key(given: str | Secret | None, env: Environment) -> tuple[str, str]:
-    """The key and where it came from; two empty strings when there is none."""
-    key, source = _find_key(Secret.of(given), Settings(env))
-    return key.reveal(), source
-
-
-def _find_key(given: Any, env: Settings) -> tuple[Secret, str]:
+def find_key(given: Any, env: Environment) -> tuple[Secret, str]:
+    """The key and where it came from; an empty `Secret` and "" when there is none."""
+    given, env = Secret.of(given), Settings(env)
     if given is not None:
         if not isinstance(given, Secret):
             raise ConfigError(f"api_key cannot be a {type(given).__name__}", hint="pass the key as text")

@@ -21,6 +21,10 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
+    def startswith(self, prefix: str) -> bool:
+        """What kind of key it is, which is no secret."""
+        return self._value.startswith(prefix)
+
     @property
     def masked(self) -> str:
         shown = self._value

@@ -35,11 +35,13 @@ class Accounts:
         self._warned = False
         self._lock = threading.Lock()
 
-    def open(self, family: str, model: str, messages: list[dict[str, Any]], most: int | None = None) -> OpenCall:
+    def open(
+        self, family: str, model: str, messages: list[dict[str, Any]], most: int | None = None, answers: int = 1
+    ) -> OpenCall:
         """Begin a call; `BudgetExceeded` when it would pass the budget."""
         estimate = 0.0
         if self.ledger.budget is not None:
-            estimate = self._estimate(model, messages, most)
+            estimate = self._estimate(model, messages, most, answers)
             self._reserve(self.ledger.budget, estimate, model)
         return OpenCall(self, family, model, estimate)
 
@@ -63,11 +65,11 @@ class Accounts:
         )
         return Cost(*price) if price else None
 
-    def _estimate(self, model: str, messages: list[dict[str, Any]], most: int | None) -> float:
-        """A call's likely cost: its prompt counted, its answer at `max_tokens` or as long as this model's so far."""
+    def _estimate(self, model: str, messages: list[dict[str, Any]], most: int | None, answers: int) -> float:
+        """A call's likely cost: its prompt counted, its answers at `max_tokens` or as long as this model's so far."""
         answer = most or self.ledger.usual_answer(model) or _GUESSED_ANSWER
         prompt = catalogue.tokens.count_messages(messages)
-        cost = self.cost(model, Usage(prompt_tokens=prompt, completion_tokens=answer))
+        cost = self.cost(model, Usage(prompt_tokens=prompt, completion_tokens=answer * answers))
         budget = self.ledger.budget
         return catalogue.convert(cost.amount, cost.currency, budget.currency) if cost and budget else 0.0
 

@@ -57,11 +57,11 @@ def _complete(core: Core, request: Request, opened: OpenCall) -> Flow[Reply]:
 
 
 def open_call(core: Core, body: dict[str, Any]) -> OpenCall:
-    """Account for a chat call; its longest answer is what the body allows, for each of `n`."""
-    most, answers = body.get("max_tokens") or body.get("max_completion_tokens"), body.get("n") or 1
-    if not (isinstance(most, int) and isinstance(answers, int)):  # nonsense goes to the service, which says why
-        most, answers = 0, 1
-    return core.accounts.open("chat", body["model"], body["messages"], most * answers or None)
+    """Account for a chat call: `n` answers, each as long as the body allows or as usual."""
+    most, answers = body.get("max_tokens") or body.get("max_completion_tokens"), body.get("n")
+    most = most if isinstance(most, int) else None  # nonsense goes to the service, which says why
+    answers = answers if isinstance(answers, int) and answers > 0 else 1
+    return core.accounts.open("chat", body["model"], body["messages"], most, answers)
 
 
 def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOptions) -> Plan:

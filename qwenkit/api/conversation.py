@@ -11,8 +11,9 @@ The model reads the whole history each time, and its window is finite. Before a 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, cast
 
 from qwenkit import catalogue
 from qwenkit.api.chat import AsyncChat, Chat
@@ -45,8 +46,7 @@ class ConversationCalls(Shown):
         context_limit: int | None = None,
         **options: Unpack[ChatOptions],
     ) -> None:
-        if when_full not in _POLICIES:
-            raise ConfigError(f"when_full cannot be {when_full!r}", hint="use 'trim' or 'refuse'")
+        _check_policy(when_full)
         protocol.refuse_unknown(options)
         self._core = core
         self.model = model or core.model
@@ -108,12 +108,22 @@ class ConversationCalls(Shown):
             "qwenkit": "conversation/1",
             "model": self.model,
             "when_full": self.policy,
+            "context_limit": self._limit,
+            "forgotten": self.forgotten,
             "options": self.options,
             "messages": [message.to_wire() for message in self._history()],
         }
+        try:
+            text = json.dumps(facts, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
+        except (TypeError, ValueError) as unfit:
+            raise ConfigError(
+                f"the conversation cannot be written as JSON ({unfit})", hint="keep to plain data"
+            ) from unfit
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        fresh = target.with_name(f".{target.name}.new")
+        fresh.write_bytes(text)  # whole, before the old file goes
+        os.replace(fresh, target)
         return target
 
     def restore(self: C, path: str | Path) -> C:
@@ -121,12 +131,17 @@ class ConversationCalls(Shown):
         try:
             facts = json.loads(Path(path).read_text(encoding="utf-8"))
             messages = [Message.of(dict(message)) for message in facts["messages"]]
+            options = dict(facts.get("options") or {})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
             raise ConfigError(
                 f"{Path(path).name} is not a saved conversation ({bad})", hint="use talk.save(path)"
             ) from bad
-        self.model, self.policy = facts.get("model", self.model), facts.get("when_full", self.policy)
-        self.options, self.messages = facts.get("options", {}), messages
+        protocol.refuse_unknown(options)
+        policy = facts.get("when_full", self.policy)
+        _check_policy(policy)
+        self.model, self.policy, self.options = facts.get("model", self.model), policy, cast(Any, options)
+        self._limit, self.forgotten = facts.get("context_limit"), facts.get("forgotten", 0)
+        self.messages = messages
         self._counted = (0, 0)
         return self
 
@@ -216,6 +231,11 @@ class AsyncConversation(ConversationCalls, AsyncNoun):
         stream = AsyncChat(self._core).stream(history, **self._merged(options))
         stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
         return stream
+
+
+def _check_policy(when_full: Any) -> None:
+    if when_full not in _POLICIES:
+        raise ConfigError(f"when_full cannot be {when_full!r}", hint="use 'trim' or 'refuse'")
 
 
 def _as_message(turn: Any) -> Message:

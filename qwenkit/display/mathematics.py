@@ -27,7 +27,8 @@ _REFUSED = re.compile(
     r"\\(?:href|url|class|cssId|style|data|html\w*|require|includegraphics|unicode|mmlToken|bbox|texttip|mathtip|toggle"
     r"|[gex]?def|let|futurelet|csname|catcode|input|include|write|special|loop|(?:re|provide)?newcommand|renewcommand"
     r"|(?:re)?newenvironment|(?:re)?newtagform|usetagform|Newextarrow|mathtoolsset|definecolor|Declare\w*"
-    r"|rule|Rule|Space|raise|lower|moveleft|moveright|llap|rlap)(?![A-Za-z])"
+    r"|rule|Rule|Space|raise|lower|moveleft|moveright|(?:math)?(?:llap|rlap|clap)|smash)(?![A-Za-z])"
+    r"|\\(?:m?kern|[hmv]skip|[hmv]space\*?)\s*\{?\s*-|\\\\\s*\*?\s*\[\s*-"  # lengths that lead backwards
 )
 _LABEL = re.compile(r"\\label\s*\{[^{}]*\}")
 _WORD = re.compile("[A-Za-z0-9]")  # not Chinese, which puts no space around a formula

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 
+from qwenkit.secret import Secret
 from qwenkit.types.connection import CheckUp, Finding
 
 OLDEST_PYTHON = (3, 11)
@@ -172,7 +173,7 @@ def key_and_address(env: Environment) -> Iterator[Finding]:
     )
 
 
-def judge_key(key: str, root: str) -> tuple[bool | None, str, str]:
+def judge_key(key: Secret, root: str) -> tuple[bool | None, str, str]:
     """Good or not, what kind of key it is, and the cure. Plans and pay-as-you-go keys do not mix."""
     from qwenkit import catalogue
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from qwenkit.secret import Secret
 from qwenkit.types.connection import Finding
 
 PATIENCE = 10.0
@@ -27,7 +28,7 @@ def live_findings(env: Environment, places: Mapping[str, str] | None = None) -> 
     except ConfigError as wrong:
         yield Finding("live calls", None, f"nothing to try: {wrong.message}", wrong.hint)
         return
-    key = config.key.reveal()  # handed to clients and the handshake below, never into a finding
+    key = config.key
     mine = ask(config.urls["compatible"], key)
     yield Finding("answer", not mine, mine or "the service lists its models", _cure(mine) if mine else "")
     if "native" in config.urls:
@@ -43,7 +44,7 @@ def shared_hosts() -> dict[str, str]:
     return {region.name: f"https://{region.shared_host}" for region in catalogue.regions() if region.shared_host}
 
 
-def ask(base_url: str, key: str) -> str:
+def ask(base_url: str, key: Secret) -> str:
     """Why this address does not list its models for this key; empty when it does."""
     from qwenkit.api.client import Client
     from qwenkit.api.core import Core
@@ -59,7 +60,7 @@ def ask(base_url: str, key: str) -> str:
     return ""
 
 
-def region_of(key: str, configured: str, refused: bool, places: Mapping[str, str]) -> Finding:
+def region_of(key: Secret, configured: str, refused: bool, places: Mapping[str, str]) -> Finding:
     with ThreadPoolExecutor(len(places) or 1) as pool:
         answers = dict(zip(places, pool.map(lambda place: ask(place, key), places.values()), strict=True))
     known = [name for name, reason in answers.items() if not reason]
@@ -76,14 +77,16 @@ def region_of(key: str, configured: str, refused: bool, places: Mapping[str, str
     return Finding("region of the key", False if refused else None, "no region with a shared host knows it", cure)
 
 
-def handshake(url: str, key: str) -> Finding:
+def handshake(url: str, key: Secret) -> Finding:
     """Open a WebSocket, say nothing, close it."""
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import connect
 
-    headers = {"Authorization": f"Bearer {key}"}
+    def bearer() -> dict[str, str]:
+        return {"Authorization": f"Bearer {key.reveal()}"}  # in no frame of ours while we wait
+
     try:
-        with connect(url, additional_headers=headers, open_timeout=PATIENCE, close_timeout=1):
+        with connect(url, additional_headers=bearer(), open_timeout=PATIENCE, close_timeout=1):
             return Finding("WebSocket", True, "the handshake succeeds")
     except InvalidStatus as refused:
         status = refused.response.status_code

@@ -17,6 +17,7 @@ import httpx
 
 from qwenkit.errors import ConfigError, TransportError
 from qwenkit.protocol.flow import Request
+from qwenkit.transport.observer import Watches
 
 
 def proxy_for(url: str) -> str | None:
@@ -78,6 +79,30 @@ def _parsed(url: str) -> httpx.URL:
 
 def encoded(response: httpx.Response) -> bool:
     return "content-encoding" in response.headers
+
+
+class Crossing:
+    """A block in which httpx is at work: what goes wrong there is told to the watches and raised in our words."""
+
+    __slots__ = ("_request", "_watches")
+
+    def __init__(self, watches: Watches, request: Request | None = None) -> None:
+        self._watches = watches
+        self._request = request
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, GeneratorExit):
+            self._watches.finished()  # a stream left early, on purpose
+            return
+        self._watches.failed(error)
+        if isinstance(error, FAILURES):
+            raise translated(error, self._request) from bare(error)
+        raise bare(error)
 
 
 def told(body: bytes, request: Request) -> bytes:

@@ -14,7 +14,7 @@ import httpx
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Answer, Flow, Pause, Request
-from qwenkit.transport.crossing import FAILURES, bare, encoded, outgoing, proxy_for, tls_for, told, translated
+from qwenkit.transport.crossing import Crossing, encoded, outgoing, proxy_for, tls_for, told
 from qwenkit.transport.observer import Observer, Watches
 
 T = TypeVar("T")
@@ -49,18 +49,12 @@ class Driver:
             time.sleep(step.seconds)
             return None
         watches = Watches(tuple(self._observers), step)
-        try:
+        with Crossing(watches, step):
             response = self._transport.handle_request(outgoing(step))
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=OpenBody(response, watches))
             body = told(_read(response), step)
-        except FAILURES as error:
-            watches.failed(error)
-            raise translated(error, step) from bare(error)
-        except BaseException as error:
-            watches.failed(error)
-            raise bare(error)  # noqa: B904 - the same error, without the frames below
         watches.received(body)
         watches.finished()
         return Answer(response.status_code, response.headers, body)
@@ -79,20 +73,12 @@ class OpenBody:
     def __iter__(self) -> Iterator[bytes]:
         chunks: Any = self._response.iter_bytes() if encoded(self._response) else self._response.stream
         try:
-            for chunk in chunks:
-                if self._watches:
-                    self._watches.received(chunk)
-                yield chunk
-            self._watches.finished()
-        except FAILURES as error:
-            self._watches.failed(error)
-            raise translated(error) from bare(error)
-        except GeneratorExit:
-            self._watches.finished()  # left early, on purpose
-            raise
-        except BaseException as error:
-            self._watches.failed(error)
-            raise
+            with Crossing(self._watches):
+                for chunk in chunks:
+                    if self._watches:
+                        self._watches.received(chunk)
+                    yield chunk
+                self._watches.finished()
         finally:
             self.close()
 

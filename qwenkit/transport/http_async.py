@@ -11,7 +11,7 @@ import httpx
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Answer, Flow, Pause, Request
-from qwenkit.transport.crossing import FAILURES, bare, encoded, outgoing, told, translated
+from qwenkit.transport.crossing import Crossing, encoded, outgoing, told
 from qwenkit.transport.observer import Observer, Watches
 from qwenkit.transport.pools import ManyPools
 
@@ -52,19 +52,13 @@ class AsyncDriver:
             await asyncio.sleep(step.seconds)
             return None
         watches = Watches(tuple(self._observers), step)
-        try:
+        with Crossing(watches, step):
             transport = await self._transport()
             response = await transport.handle_async_request(outgoing(step))
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=AsyncOpenBody(response, watches))
             body = told(await _aread(response), step)
-        except FAILURES as error:
-            watches.failed(error)
-            raise translated(error, step) from bare(error)
-        except BaseException as error:
-            watches.failed(error)
-            raise bare(error)  # noqa: B904 - the same error, without the frames below
         watches.received(body)
         watches.finished()
         return Answer(response.status_code, response.headers, body)
@@ -113,20 +107,12 @@ class AsyncOpenBody:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks: Any = aiter(self._response.aiter_bytes() if encoded(self._response) else self._response.stream)  # type: ignore[arg-type]
         try:
-            async for chunk in chunks:
-                if self._watches:
-                    self._watches.received(chunk)
-                yield chunk
-            self._watches.finished()
-        except FAILURES as error:
-            self._watches.failed(error)
-            raise translated(error) from bare(error)
-        except GeneratorExit:
-            self._watches.finished()  # left early, on purpose
-            raise
-        except BaseException as error:
-            self._watches.failed(error)
-            raise
+            with Crossing(self._watches):
+                async for chunk in chunks:
+                    if self._watches:
+                        self._watches.received(chunk)
+                    yield chunk
+                self._watches.finished()
         finally:
             await chunks.aclose()  # left to itself it would be closed by a task, later
             await self.close()

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import sys
 import threading
+import traceback
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flavours import done, opened
 
 import qwenkit as qk
+from qwenkit.config import Settings
+from qwenkit.notebook import probes
 from qwenkit.sandbox import Sandbox
 from qwenkit.types.keys import TemporaryKey
 
@@ -187,3 +192,52 @@ async def _first(stream: Any, count: int) -> None:
         count -= 1
         if not count:
             return
+
+
+def test_each_of_several_answers_is_counted_before_sending(box: Sandbox):
+    one = qk.Client(api_key=box.key, base_url=box.url, budget=0.0015)
+    assert one.chat("Hi", n=1).cost
+    four = qk.Client(api_key=box.key, base_url=box.url, budget=0.0015)
+    sent = len(box.requests)
+    with pytest.raises(qk.BudgetExceeded):
+        four.chat("Hi", n=4)
+    assert len(box.requests) == sent
+
+
+async def test_a_save_that_fails_leaves_the_old_file(qwen: Any, tmp_path: Path):
+    talk = qwen.conversation(context_limit=500)
+    await done(talk("My name is Ada."))
+    path = talk.save(tmp_path / "talk.json")
+    kept = path.read_bytes()
+    talk.messages.append(qk.Message.user("\ud800"))
+    with pytest.raises(qk.ConfigError, match="cannot be written"):
+        talk.save(path)
+    assert path.read_bytes() == kept
+    assert list(tmp_path.iterdir()) == [path]
+    assert qwen.conversation().restore(path).context_limit == 500
+
+
+@pytest.mark.parametrize("odd", [{"when_full": "banana"}, {"options": {"heat": 1}}, {"options": [1]}], ids=str)
+async def test_an_odd_file_is_not_restored_and_changes_nothing(qwen: Any, tmp_path: Path, odd: dict[str, Any]):
+    talk = qwen.conversation()
+    await done(talk("My name is Ada."))
+    path = talk.save(tmp_path / "talk.json")
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **odd}), "utf-8")
+    before = list(talk.messages)
+    with pytest.raises(qk.ConfigError):
+        talk.restore(path)
+    assert talk.messages == before
+    assert talk.policy == "trim"
+
+
+def test_the_doctor_holds_no_key_in_its_frames(box: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probes, "region_of", stop)
+    settings = {"DASHSCOPE_API_KEY": box.key, "DASHSCOPE_BASE_URL": box.url}
+    with pytest.raises(KeyboardInterrupt) as raised:
+        list(probes.live_findings(Settings(settings)))
+    ours = [frame for frame in traceback.walk_tb(raised.value.__traceback__) if "probes" in frame[0].f_code.co_filename]
+    assert ours
+    assert not any(box.key in repr(frame.f_locals) for frame, _ in ours)

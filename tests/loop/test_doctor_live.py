@@ -12,6 +12,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from qwenkit.notebook import probes
 from qwenkit.sandbox import Sandbox
+from qwenkit.secret import Secret
 from qwenkit.types.connection import Finding
 
 KEY = "sk-canary0123456789abcdef"
@@ -62,14 +63,14 @@ def test_a_key_of_another_region_is_told_where_it_belongs(regions: dict[str, str
 
 
 def test_a_key_nobody_knows_needs_a_new_one(regions: dict[str, str]):
-    finding = probes.region_of("sk-deleted0123456789", "beijing", True, regions)
+    finding = probes.region_of(Secret("sk-deleted0123456789"), "beijing", True, regions)
     assert finding.ok is False
     assert "new key" in finding.cure
 
 
 def test_a_region_that_does_not_answer_is_no_verdict_on_the_key(unused_tcp_port: int):
     nowhere = {"beijing": f"http://127.0.0.1:{unused_tcp_port}"}
-    finding = probes.region_of(KEY, "beijing", True, nowhere)
+    finding = probes.region_of(Secret(KEY), "beijing", True, nowhere)
     assert "no answer from beijing" in finding.detail
     assert "proxy" in finding.cure
 
@@ -85,17 +86,17 @@ def test_the_regions_tried_are_those_with_a_host_for_every_workspace():
 
 
 def test_a_handshake_that_succeeds(doorkeeper: str):
-    assert probes.handshake(doorkeeper, KEY).ok
+    assert probes.handshake(doorkeeper, Secret(KEY)).ok
 
 
 def test_a_handshake_with_a_wrong_key_points_to_the_key(doorkeeper: str):
-    finding = probes.handshake(doorkeeper, "sk-wrong")
+    finding = probes.handshake(doorkeeper, Secret("sk-wrong"))
     assert (finding.ok, finding.detail) == (False, "refused with HTTP 401")
     assert "key" in finding.cure
 
 
 def test_a_socket_that_is_blocked_names_the_proxy(unused_tcp_port: int):
-    finding = probes.handshake(f"ws://127.0.0.1:{unused_tcp_port}", KEY)
+    finding = probes.handshake(f"ws://127.0.0.1:{unused_tcp_port}", Secret(KEY))
     assert finding.ok is False
     assert "proxy" in finding.cure
     assert "canary" not in repr(finding)

@@ -83,9 +83,9 @@ def test_a_secret_may_be_passed_on():
     assert resolve(api_key=Secret(KEY)).key.reveal() == KEY
 
 
-def test_find_key_gives_two_empty_strings_when_there_is_none():
-    assert find_key(None, {}) == ("", "")
-    assert find_key(None, {"DASHSCOPE_API_KEY": KEY}) == (KEY, "DASHSCOPE_API_KEY")
+def test_find_key_gives_an_empty_secret_when_there_is_none():
+    assert find_key(None, {}) == (Secret(""), "")
+    assert find_key(None, {"DASHSCOPE_API_KEY": KEY}) == (Secret(KEY), "DASHSCOPE_API_KEY")
 
 
 # -- .env beside the notebook ---------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def test_a_dotenv_file_is_read_beneath_the_environment(tmp_path: Path, monkeypat
 def test_a_key_in_the_environment_beats_the_one_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / ".env").write_text("DASHSCOPE_API_KEY=sk-file\n")
     monkeypatch.setenv("DASHSCOPE_API_KEY", KEY)
-    assert find_key(None, environment(tmp_path)) == (KEY, "DASHSCOPE_API_KEY")
+    assert find_key(None, environment(tmp_path)) == (Secret(KEY), "DASHSCOPE_API_KEY")
 
 
 def test_the_working_folder_is_where_dotenv_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -119,7 +119,7 @@ def test_the_working_folder_is_where_dotenv_is_looked_for(tmp_path: Path, monkey
 @pytest.mark.parametrize("text", ["", "junk\n=\nDASHSCOPE_API_KEY\n", "\x00\x01"])
 def test_a_strange_dotenv_is_no_error(tmp_path: Path, text: str):
     (tmp_path / ".env").write_text(text)
-    assert find_key(None, environment(tmp_path)) == ("", "")
+    assert find_key(None, environment(tmp_path)) == (Secret(""), "")
 
 
 def test_settings_show_no_values():

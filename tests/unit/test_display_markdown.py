@@ -132,3 +132,23 @@ def test_columns_count_chinese_twice() -> None:
 
 def test_clean_gives_one_kind_of_line_end() -> None:
     assert clean("a\r\nb\rc\u2028d") == "a\nb\nc\nd"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"$\kern-60em x$",
+        r"$\hspace{-60em} x$",
+        r"$a\\[-90em] b$",
+        r"$\mathllap{x}$",
+        r"$\smash{x}$",
+        r"$\mskip -9mu x$",
+    ],
+)
+def test_a_formula_cannot_draw_over_what_stands_around_it(source: str):
+    assert "qk-refused" in markdown(source)
+
+
+@pytest.mark.parametrize("source", [r"$a\hspace{1em}b$", r"$x - y$", r"$a\\b$", r"$e^{-x}$", r"$\kern1em x$"])
+def test_lengths_that_lead_forward_are_typeset(source: str):
+    assert "mathjax_process" in markdown(source)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qwenkit.notebook import doctor as clinic
+from qwenkit.secret import Secret
 from qwenkit.types.connection import Finding
 
 KEY = "sk-canary0123456789abcdef"
@@ -73,7 +74,7 @@ SHARED = "https://dashscope.aliyuncs.com"
     ],
 )
 def test_a_key_is_judged_by_its_shape_and_the_address(key: str, root: str, ok: bool | None, told: str):
-    verdict, words, cure = clinic.judge_key(key, root)
+    verdict, words, cure = clinic.judge_key(Secret(key), root)
     assert verdict is ok
     assert told in words
     assert cure or ok is not False

@@ -108,10 +108,10 @@ class ConversationCalls(Shown):
             "qwenkit": "conversation/1",
             "model": self.model,
             "when_full": self.policy,
-            "context_limit": self._limit,
-            "forgotten": self.forgotten,
             "options": self.options,
             "messages": [message.to_wire() for message in self._history()],
+            "context_limit": self._limit,
+            "forgotten": self.forgotten,
         }
         try:
             text = json.dumps(facts, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"

@@ -36,12 +36,15 @@ class Accounts:
         self._lock = threading.Lock()
 
     def open(
-        self, family: str, model: str, messages: list[dict[str, Any]], most: int | None = None, answers: int = 1
+        self, family: str, model: str, prompt: list[dict[str, Any]] | int, most: int | None = None, answers: int = 1
     ) -> OpenCall:
-        """Begin a call; `BudgetExceeded` when it would pass the budget."""
+        """Begin a call; `BudgetExceeded` when it would pass the budget.
+
+        `prompt` is what will be sent: messages, or a count of tokens. `most` is the longest answer, 0 for none at all.
+        """
         estimate = 0.0
         if self.ledger.budget is not None:
-            estimate = self._estimate(model, messages, most, answers)
+            estimate = self._estimate(model, prompt, most, answers)
             self._reserve(self.ledger.budget, estimate, model)
         return OpenCall(self, family, model, estimate)
 
@@ -65,11 +68,11 @@ class Accounts:
         )
         return Cost(*price) if price else None
 
-    def _estimate(self, model: str, messages: list[dict[str, Any]], most: int | None, answers: int) -> float:
+    def _estimate(self, model: str, prompt: list[dict[str, Any]] | int, most: int | None, answers: int) -> float:
         """A call's likely cost: its prompt counted, its answers at `max_tokens` or as long as this model's so far."""
-        answer = most or self.ledger.usual_answer(model) or _GUESSED_ANSWER
-        prompt = catalogue.tokens.count_messages(messages)
-        cost = self.cost(model, Usage(prompt_tokens=prompt, completion_tokens=answer * answers))
+        answer = most if most is not None else self.ledger.usual_answer(model) or _GUESSED_ANSWER
+        tokens = prompt if isinstance(prompt, int) else catalogue.tokens.count_messages(prompt)
+        cost = self.cost(model, Usage(prompt_tokens=tokens, completion_tokens=answer * answers))
         budget = self.ledger.budget
         return catalogue.convert(cost.amount, cost.currency, budget.currency) if cost and budget else 0.0
 

@@ -5,6 +5,7 @@ Wiring only: the body is made and the answer read in `qwenkit.protocol`, the sen
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Unpack
 
 from qwenkit import catalogue
@@ -17,7 +18,7 @@ from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Answer, Flow, Request
 from qwenkit.types.message import Messages
 from qwenkit.types.options import ChatOptions
-from qwenkit.types.reply import Reply
+from qwenkit.types.reply import Piece, Reply
 
 _PATH = "/chat/completions"
 
@@ -64,13 +65,13 @@ def open_call(core: Core, body: dict[str, Any]) -> OpenCall:
     return core.accounts.open("chat", body["model"], body["messages"], most, answers)
 
 
-def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOptions) -> Plan:
+def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOptions) -> Plan[Piece, Reply]:
     """Everything a chat stream needs before it is opened; nothing is sent yet."""
     body = protocol.body(prompt, options, model=model or core.model, system=system, stream=True)
     request = core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
     facts = catalogue.model(body["model"])
     fold = ChatFold(cumulative=facts is not None and facts.cumulative_stream, request=request.name)
-    return Plan(request, fold, body)
+    return Plan(request, fold, partial(open_call, core, body), body["messages"])
 
 
 class Chat(ChatCalls, SyncNoun):

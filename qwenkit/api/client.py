@@ -18,11 +18,21 @@ from typing import Any, Unpack
 
 import msgspec
 
+from qwenkit.api.batches import AsyncBatches, Batches
 from qwenkit.api.chat import AsyncChat, Chat
+from qwenkit.api.completions import AsyncCompletions, Completions
 from qwenkit.api.conversation import AsyncConversation, Conversation
 from qwenkit.api.core import Core
+from qwenkit.api.embeddings import AsyncEmbeddings, Embeddings
+from qwenkit.api.files import AsyncFiles, Files
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.many import AsyncMap, Map
 from qwenkit.api.models import AsyncModels, Models
+from qwenkit.api.native import AsyncNative, Native
+from qwenkit.api.rerank import AsyncRerank, Rerank
+from qwenkit.api.responses import AsyncResponses, Responses
+from qwenkit.api.tasks import AsyncTasks, Tasks
+from qwenkit.api.translate import AsyncTranslate, Translate
 from qwenkit.config import Config
 from qwenkit.errors import InvalidRequest, ServerError
 from qwenkit.protocol.flow import Answer, Flow
@@ -147,6 +157,46 @@ class Client(ClientCalls, SyncNoun):
         return Models(self._core)
 
     @cached_property
+    def responses(self) -> Responses:
+        return Responses(self._core)
+
+    @cached_property
+    def native(self) -> Native:
+        return Native(self._core)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        return Tasks(self._core)
+
+    @cached_property
+    def translate(self) -> Translate:
+        return Translate(self._core)
+
+    @cached_property
+    def completions(self) -> Completions:
+        return Completions(self._core)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        return Embeddings(self._core)
+
+    @cached_property
+    def rerank(self) -> Rerank:
+        return Rerank(self._core)
+
+    @cached_property
+    def files(self) -> Files:
+        return Files(self._core)
+
+    @cached_property
+    def batches(self) -> Batches:
+        return Batches(self._core)
+
+    @cached_property
+    def map(self) -> Map:
+        return Map(self._core)
+
+    @cached_property
     def aio(self) -> AsyncClient:
         """The same client, awaited: same names, same results, same ledger."""
         return AsyncClient(self._core)
@@ -185,6 +235,46 @@ class AsyncClient(ClientCalls, AsyncNoun):
     @cached_property
     def models(self) -> AsyncModels:
         return AsyncModels(self._core)
+
+    @cached_property
+    def responses(self) -> AsyncResponses:
+        return AsyncResponses(self._core)
+
+    @cached_property
+    def native(self) -> AsyncNative:
+        return AsyncNative(self._core)
+
+    @cached_property
+    def tasks(self) -> AsyncTasks:
+        return AsyncTasks(self._core)
+
+    @cached_property
+    def translate(self) -> AsyncTranslate:
+        return AsyncTranslate(self._core)
+
+    @cached_property
+    def completions(self) -> AsyncCompletions:
+        return AsyncCompletions(self._core)
+
+    @cached_property
+    def embeddings(self) -> AsyncEmbeddings:
+        return AsyncEmbeddings(self._core)
+
+    @cached_property
+    def rerank(self) -> AsyncRerank:
+        return AsyncRerank(self._core)
+
+    @cached_property
+    def files(self) -> AsyncFiles:
+        return AsyncFiles(self._core)
+
+    @cached_property
+    def batches(self) -> AsyncBatches:
+        return AsyncBatches(self._core)
+
+    @cached_property
+    def map(self) -> AsyncMap:
+        return AsyncMap(self._core)
 
     def conversation(
         self,

@@ -108,8 +108,8 @@ class Core:
 
 
 def _encode(body: Any) -> bytes | None:
-    if body is None:
-        return None
+    if body is None or isinstance(body, bytes):
+        return body
     try:
         return msgspec.json.encode(body)
     except (TypeError, ValueError, RecursionError) as unfit:

@@ -1,4 +1,6 @@
-"""A chat stream in the hand: iterate it for pieces, ask it for the reply so far, close it at any time.
+"""A stream in the hand: iterate it for pieces, ask it for the reply so far, close it at any time.
+
+The same two classes serve chat, the native API and Responses; what differs is the fold they read with.
 
 Opening is an ordinary call, retries included. From the first byte on nothing is repeated silently: a stream that ends
 early raises `StreamBroken`, an error inside it the typed error, and both carry what had arrived.
@@ -8,57 +10,60 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 from qwenkit import catalogue
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
 from qwenkit.errors import ConfigError, QwenError, TransportError
 from qwenkit.protocol import failures
-from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Answer, Request
+from qwenkit.protocol.folding import Fold
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Piece, Reply
 from qwenkit.types.usage import Usage
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 _MOST_KEPT = 4000
 
 
-class Plan:
-    """A stream before it is opened: what to send and how to read it."""
+class Plan(Generic[Item, Result]):
+    """A stream before it is opened: what to send, how to read it, how to open its books, and its prompt for these."""
 
-    __slots__ = ("body", "fold", "request")
+    __slots__ = ("fold", "open", "prompt", "request")
 
-    def __init__(self, request: Request, fold: ChatFold, body: dict[str, Any]) -> None:
+    def __init__(
+        self, request: Request, fold: Fold[Item, Result], open: Callable[[], OpenCall], prompt: list[dict[str, Any]]
+    ) -> None:
         self.request = request
         self.fold = fold
-        self.body = body
+        self.open = open
+        self.prompt = prompt
 
 
-class Reading:
+class Reading(Generic[Item, Result]):
     """A stream being read: its fold and its books.
 
     It does not know the stream in the user's hand. So a stream that is dropped half read goes at once, and its
     connection with it.
     """
 
-    def __init__(self, core: Core, plan: Plan) -> None:
+    def __init__(self, core: Core, plan: Plan[Item, Result]) -> None:
         self.core = core
         self.request = plan.request
         self.fold = plan.fold
-        self.on_reply: Callable[[Reply], None] | None = None
-        self.reply: Reply | None = None
+        self.on_reply: Callable[[Result], None] | None = None
+        self.reply: Result | None = None
         self.over = False
-        self._body = plan.body
+        self._plan = plan
         self.odd = False
         self._began = b""
         self._tries = 0  # once the answer has begun, how often it was asked for
         self._call: OpenCall | None = None
 
     def begin(self) -> OpenCall:
-        from qwenkit.api.chat import open_call
-
-        self._call = open_call(self.core, self._body)
+        self._call = self._plan.open()
         return self._call
 
     def opened(self, answer: Answer) -> Any:
@@ -75,7 +80,7 @@ class Reading:
         """All bytes came. Book the call, or complain when the answer has no end."""
         if not self.fold.ended:
             raise self._no_stream() or self.fold.broken("the stream ended before the answer did")
-        reply = self.fold.reply()
+        reply: Any = self.fold.reply()
         assert self._call is not None
         reply.receipt = self._call.finished(
             reply.usage,
@@ -113,8 +118,7 @@ class Reading:
     def _arrived(self) -> Usage | None:
         if not self.fold.begun:
             return None
-        words = "".join(choice.thinking + choice.text for choice in self.fold.reply().choices)
-        prompt, said = catalogue.tokens.count_messages(self._body["messages"]), catalogue.tokens.count(words)
+        prompt, said = catalogue.tokens.count_messages(self._plan.prompt), catalogue.tokens.count(self.fold.words())
         return Usage(prompt_tokens=prompt, completion_tokens=said, total_tokens=prompt + said)
 
     def _no_stream(self) -> QwenError | None:
@@ -124,7 +128,7 @@ class Reading:
         return failures.build(None, {}, self._began, request=self.fold.request, request_id=self.fold.request_id)
 
 
-def _read(reading: Reading) -> Generator[Piece, None, None]:
+def _read(reading: Reading[Item, Any]) -> Generator[Item, None, None]:
     body = None
     try:
         call = reading.begin()
@@ -153,7 +157,7 @@ def _read(reading: Reading) -> Generator[Piece, None, None]:
             body.close()
 
 
-async def _aread(reading: Reading) -> AsyncGenerator[Piece, None]:
+async def _aread(reading: Reading[Item, Any]) -> AsyncGenerator[Item, None]:
     body = None
     try:
         call = reading.begin()
@@ -184,15 +188,15 @@ async def _aread(reading: Reading) -> AsyncGenerator[Piece, None]:
             await body.close()
 
 
-class _Stream:
+class _Stream(Generic[Item, Result]):
     """What both flavours share: the reply so far, and that a stream is read once."""
 
-    def __init__(self, core: Core, plan: Plan) -> None:
+    def __init__(self, core: Core, plan: Plan[Item, Result]) -> None:
         self._reading = Reading(core, plan)
         self._started = False
 
     @property
-    def reply(self) -> Reply:
+    def reply(self) -> Result:
         """The answer so far; the finished reply once the stream has ended."""
         return self._reading.reply or self._reading.fold.reply()
 
@@ -200,24 +204,24 @@ class _Stream:
     def request_id(self) -> str:
         return self._reading.fold.request_id
 
-    def _start(self) -> Reading:
+    def _start(self) -> Reading[Item, Result]:
         if self._started:
             raise ConfigError("this stream was already read", hint="its answer is in stream.reply; ask again for more")
         self._started = True
         return self._reading
 
 
-class ChatStream(_Stream):
+class Stream(_Stream[Item, Result]):
     """`with qwen.chat.stream("…") as stream: for piece in stream: print(piece.text, end="")`."""
 
-    _pieces: Generator[Piece, None, None] | None = None
+    _pieces: Generator[Item, None, None] | None = None
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[Item]:
         if self._pieces is None or self._reading.over:
             self._pieces = _read(self._start())
         return self._pieces
 
-    def __enter__(self) -> ChatStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -231,9 +235,10 @@ class ChatStream(_Stream):
 
     def text(self) -> Iterator[str]:
         """Only the words: `for text in stream.text(): …`."""
-        return (piece.text for piece in self if piece.text)
+        pieces: Iterator[Any] = iter(self)
+        return (piece.text for piece in pieces if piece.text)
 
-    def finish(self) -> Reply:
+    def finish(self) -> Result:
         """Read to the end and give the whole reply."""
         if self._reading.reply is None:
             for _ in self:
@@ -241,17 +246,17 @@ class ChatStream(_Stream):
         return self.reply
 
 
-class AsyncChatStream(_Stream):
+class AsyncStream(_Stream[Item, Result]):
     """`async with aqwen.chat.stream("…") as stream: async for piece in stream: …`."""
 
-    _pieces: AsyncGenerator[Piece, None] | None = None
+    _pieces: AsyncGenerator[Item, None] | None = None
 
-    def __aiter__(self) -> AsyncIterator[Piece]:
+    def __aiter__(self) -> AsyncIterator[Item]:
         if self._pieces is None or self._reading.over:
             self._pieces = _aread(self._start())
         return self._pieces
 
-    async def __aenter__(self) -> AsyncChatStream:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
@@ -265,13 +270,22 @@ class AsyncChatStream(_Stream):
 
     async def text(self) -> AsyncIterator[str]:
         """Only the words: `async for text in stream.text(): …`."""
-        async for piece in self:
+        pieces: AsyncIterator[Any] = aiter(self)
+        async for piece in pieces:
             if piece.text:
                 yield piece.text
 
-    async def finish(self) -> Reply:
+    async def finish(self) -> Result:
         """Read to the end and give the whole reply."""
         if self._reading.reply is None:
             async for _ in self:
                 pass
         return self.reply
+
+
+class ChatStream(Stream[Piece, Reply]):
+    """A chat answer that is read as it comes."""
+
+
+class AsyncChatStream(AsyncStream[Piece, Reply]):
+    """A chat answer that is awaited as it comes."""

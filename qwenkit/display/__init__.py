@@ -40,12 +40,21 @@ def bundle(value: object) -> dict[str, str]:
     return {**found, "text/plain": _bounded(found["text/plain"])}
 
 
+def drawer(value: object) -> Any:
+    """How a value is drawn while it still grows: `card(value, remark=…, running=…, words=…)` beside its view."""
+    return _find(type(value), "card")
+
+
 def _view(kind: type) -> Any:
+    return _find(kind)
+
+
+def _find(kind: type, function: str = "") -> Any:
     for base in kind.__mro__:
         place = VIEWS.get(f"{base.__module__}.{base.__qualname__}")
         if place:
             module, _, name = place.partition(":")
-            return getattr(import_module(f"qwenkit.display.{module}"), name)
+            return getattr(import_module(f"qwenkit.display.{module}"), function or name)
     return None
 
 

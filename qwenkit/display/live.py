@@ -11,15 +11,16 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from functools import cache
 from typing import Any
 
-from qwenkit.display import bundle
+from qwenkit.display import bundle, drawer
 from qwenkit.display.growing import Draft
 from qwenkit.display.page import Bundle
-from qwenkit.display.reply import MAX_NAME, card, plain_call
+from qwenkit.display.reply import MAX_NAME, plain_call
 from qwenkit.display.text import clean, line
 from qwenkit.errors import ConfigError
-from qwenkit.types.reply import Choice, Piece, Reply
+from qwenkit.types.reply import Choice, Piece
 
 # The eye follows no more; each repaint costs the kernel about a millisecond and the browser several.
 REPAINTS_PER_SECOND = 10
@@ -50,7 +51,7 @@ def show(stream: Any, *, publish: Publish | None = None, clock: Callable[[], flo
     return _show_async(stream, canvas, shell) if hasattr(stream, "__aiter__") else _show(stream, canvas, shell)
 
 
-def _show(stream: Any, canvas: Card | Print, shell: Any) -> Reply:
+def _show(stream: Any, canvas: Card | Print, shell: Any) -> Any:
     with ExitStack() as stack, _kept(canvas):
         if hasattr(stream, "__enter__"):
             stack.enter_context(stream)
@@ -60,7 +61,7 @@ def _show(stream: Any, canvas: Card | Print, shell: Any) -> Reply:
     return _drawn(stream.reply, shell)
 
 
-async def _show_async(stream: Any, canvas: Card | Print, shell: Any) -> Reply:
+async def _show_async(stream: Any, canvas: Card | Print, shell: Any) -> Any:
     async with AsyncExitStack() as stack:
         with _kept(canvas):
             if hasattr(stream, "__aenter__"):
@@ -107,14 +108,14 @@ class Card:
         reply = self._stream.reply
         if not remark:
             self._show(bundle(reply))
-        elif self._shown or any(choice.text or choice.thinking for choice in reply.choices):
+        elif self._shown or reply.text or reply.thinking:
             self._paint(reply, remark=remark)
 
     def _words(self, choice: Choice) -> str:
         return self._drafts.setdefault(choice.index, Draft()).html(choice)
 
-    def _paint(self, reply: Reply, **how: Any) -> int:
-        html = card(reply, **how)
+    def _paint(self, reply: Any, **how: Any) -> int:
+        html: str = drawer(reply)(reply, **how)
         self._show({"text/plain": line(reply.text, MAX_NAME), "text/html": html})
         return len(html)
 
@@ -139,7 +140,7 @@ class Print:
             self._write(self._answering(), piece.text)
 
     def end(self, remark: str) -> None:
-        choices = self._stream.reply.choices
+        choices = getattr(self._stream.reply, "choices", [])
         calls = [clean(plain_call(tool)) for choice in choices[:1] for tool in choice.tool_calls]
         others = [f"\n[{choice.index + 1}] {clean(choice.text)}" for choice in choices[1:]]
         last = [*calls, *others, *([remark] if remark else [])]
@@ -157,10 +158,10 @@ class Print:
         print(code + clean(text), end="", flush=True)
 
 
-class Drawn(Reply):
+class Drawn:
     """A reply that its cell has drawn already: the cell does not draw it a second time as its result."""
 
-    __slots__ = ("_cell",)
+    __slots__ = ()
     _cell: int
 
     @property
@@ -170,11 +171,16 @@ class Drawn(Reply):
         return lambda: None
 
 
-def _drawn(reply: Reply, shell: Any) -> Reply:
+@cache
+def _drawn_kind(kind: Any) -> type:
+    return type("Drawn", (Drawn, kind), {"__slots__": ("_cell",)})
+
+
+def _drawn(reply: Any, shell: Any) -> Any:
     if shell is None:
         return reply
-    twin = Drawn()
-    for field in Reply.__slots__:
+    twin: Any = object.__new__(_drawn_kind(type(reply)))
+    for field in (slot for base in type(reply).__mro__ for slot in getattr(base, "__slots__", ())):
         setattr(twin, field, getattr(reply, field))
     twin._cell = shell.execution_count
     return twin

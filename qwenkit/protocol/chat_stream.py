@@ -8,13 +8,12 @@ incremental deltas, and the cumulative ones some translation models send, where 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from qwenkit.errors import QwenError, StreamBroken
-from qwenkit.protocol import failures
 from qwenkit.protocol.chat import WireLogprobs, WireToolCall
+from qwenkit.protocol.folding import Fold
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.types.reply import Choice, Piece, Reply, TokenLogprob, ToolCall, ToolFragment
 from qwenkit.types.usage import Usage
@@ -43,11 +42,8 @@ class WireChunk(msgspec.Struct, gc=False):
     code: Any = None
 
 
-E = TypeVar("E", bound=QwenError)
-
 _CHUNK = Lenient.of(WireChunk)
 _DONE = b"[DONE]"
-_MOST_EVENTS = 4096  # raw events kept for `reply.raw`: about a megabyte, so that endless streams stay flat in memory
 
 
 class Text:
@@ -100,17 +96,13 @@ class _Growing:
         return ToolFragment(index=index, id=call.id, name=call.name, arguments=arguments)
 
 
-class ChatFold:
-    """Events in, pieces out, and the whole reply at any time."""
+class ChatFold(Fold[Piece, Reply]):
+    """The fold of a chat stream."""
 
     def __init__(self, *, cumulative: bool = False, request: str = "") -> None:
+        super().__init__(request=request)
         self.cumulative = cumulative
-        self.request = request
-        self.request_id = ""
-        self.done = False
-        self._events: list[bytes] = []
         self._growing: dict[int, _Growing] = {}
-        self.usage: Usage | None = None
         self._head: WireChunk | None = None
 
     @property
@@ -119,7 +111,7 @@ class ChatFold:
 
     @property
     def ended(self) -> bool:
-        """Whether the answer is complete: the end marker came, or every choice said why it stopped."""
+        """The end marker came, or every choice said why it stopped."""
         choices = self._growing.values()
         return self.done or (bool(choices) and all(choice.finish_reason for choice in choices))
 
@@ -133,13 +125,12 @@ class ChatFold:
         try:
             chunk: WireChunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
-            raise self.broken(f"the stream sent something that is not JSON: {data[:60]!r}") from broken
+            raise self.unreadable(data, broken) from broken
         if chunk.error or (chunk.code and not chunk.choices):
-            self._refuse(data)
+            self.refuse(data)
         if self._head is None:
             self._head = chunk
-        if len(self._events) < _MOST_EVENTS:
-            self._events.append(data)
+        self.keep(data)
         pieces = [piece for choice in chunk.choices for piece in self._grow(choice)]
         if chunk.usage is not None:
             self.usage = chunk.usage
@@ -179,7 +170,6 @@ class ChatFold:
         return content
 
     def reply(self) -> Reply:
-        """Everything so far, as one value."""
         head = self._head or WireChunk()
         return Reply(
             choices=[growing.choice() for _, growing in sorted(self._growing.items())],
@@ -190,17 +180,5 @@ class ChatFold:
             events=list(self._events),
         )
 
-    def broken(self, why: str) -> StreamBroken:
-        """The error for a stream that cannot go on, carrying what had arrived."""
-        hint = "what had arrived is in error.reply; ask again, or continue from it with a partial message"
-        return self.carry(StreamBroken(why, hint=hint, request=self.request, request_id=self.request_id))
-
-    def carry(self, error: E) -> E:
-        """The error with the reply so far on it."""
-        error.reply = self.reply()
-        return error
-
-    def _refuse(self, data: bytes) -> None:
-        error = failures.from_event(data, status=None, request=self.request, request_id=self.request_id)
-        if error is not None:
-            raise self.carry(error)
+    def words(self) -> str:
+        return "".join(choice.thinking + choice.text for choice in self.reply().choices)

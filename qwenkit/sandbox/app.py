@@ -18,7 +18,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
-from qwenkit.sandbox import auth, chat, listing
+from qwenkit.sandbox import (
+    auth,
+    batches,
+    chat,
+    completions,
+    conversations,
+    embeddings,
+    files,
+    listing,
+    native,
+    rerank,
+    responses,
+    tasks,
+)
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.faults import Fault, parse
 from qwenkit.sandbox.misbehave import error_event, misbehave
@@ -30,8 +43,21 @@ WHAT = (
     "This is the qwenkit sandbox, a small program on this machine that speaks the DashScope protocols for lessons and "
     "tests. It is not Qwen and sends nothing anywhere."
 )
-_FAMILIES = (auth, chat, listing)
-_PREFIXES = ("/compatible-mode/", "/api/")
+_FAMILIES = (
+    auth,
+    chat,
+    listing,
+    completions,
+    responses,
+    conversations,
+    native,
+    tasks,
+    embeddings,
+    rerank,
+    files,
+    batches,
+)
+_PREFIXES = ("/compatible-mode/", "/compatible-api/", "/api/")
 
 
 class App:

@@ -18,6 +18,7 @@ from qwenkit.sandbox.errors import COMPATIBLE, Refusal
 from qwenkit.sandbox.identity import digest
 from qwenkit.sandbox.routing import Verb
 from qwenkit.sandbox.service import Service
+from qwenkit.sandbox.store import Tokens
 
 _LOOPBACK = re.compile(r"(?:https?://)?(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
 LONGEST_LIFE = 1800
@@ -40,7 +41,7 @@ def check_key(service: Service, path: str, headers: Mapping[str, str], *, tempor
     if not key and not path.startswith(COMPATIBLE):
         raise Refusal("InvalidApiKey", "No API-key provided.")
     permanent = hmac.compare_digest(key.encode(), service.key.encode())
-    if not permanent and not (temporary and service.store.token_lives(digest(key), service.clock())):
+    if not permanent and not (temporary and service.shelf(Tokens).lives(digest(key), service.clock())):
         raise Refusal("InvalidApiKey")
     workspace = headers.get("x-dashscope-workspace")
     if workspace and service.workspaces is not None and workspace not in service.workspaces:
@@ -58,7 +59,7 @@ async def mint(service: Service, request: Request) -> Response:
     life = _life(request.query_params.get("expire_in_seconds", str(USUAL_LIFE)))
     now = service.clock()
     token = f"st-{secrets.token_hex(16)}"
-    service.store.keep_token(digest(token), now + life, now)
+    service.shelf(Tokens).keep(digest(token), now + life, now)
     return JSONResponse({"token": token, "expires_at": int(now + life)})
 
 

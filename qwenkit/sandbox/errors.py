@@ -1,7 +1,8 @@
 """Refusals: one table of codes with their status, spellings and documented text, and the two envelopes they travel in.
 
 A route raises `Refusal("InvalidParameter", "Range of n should be [1, 4]")`; the path decides the body. Below
-`/compatible-mode/` it is an `error` object with the compatible spelling, everywhere else the flat native one. Texts
+`/compatible-mode/` it is an `error` object with the compatible spelling, everywhere else, and for the Responses and
+Conversations APIs, the flat native one. Texts
 keep the service's own spelling, because clients match on them.
 """
 
@@ -12,6 +13,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 COMPATIBLE = "/compatible-mode/"
+_FLAT = ("/compatible-mode/v1/responses", "/compatible-mode/v1/conversations")
+
+
+def is_nested(path: str) -> bool:
+    """Whether errors of this path are an `error` object in the compatible spelling."""
+    return path.startswith(COMPATIBLE) and not path.startswith(_FLAT)
 
 
 class Code(NamedTuple):
@@ -122,7 +129,7 @@ class Refusal(Exception):
         return (f"data: {text}\n\n" if self.framed else text).encode("utf-8", "replace")
 
     def _envelope(self, path: str, request_id: str) -> dict[str, Any]:
-        if not path.startswith(COMPATIBLE):
+        if not is_nested(path):
             return {"code": self.code, "message": self.message or self.row.text, "request_id": request_id}
         envelope: dict[str, Any] = {"error": self.in_band(), "request_id": request_id}
         if self.reached:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from qwenkit.sandbox.caching import PromptCache
 from qwenkit.sandbox.faults import Faults
 from qwenkit.sandbox.identity import RequestIds
 from qwenkit.sandbox.journal import Journal
 from qwenkit.sandbox.store import Store
+
+Shelf = TypeVar("Shelf")
 
 
 @dataclass
@@ -29,6 +32,14 @@ class Service:
     store: Store = field(default_factory=Store)
     cache: PromptCache = field(default_factory=PromptCache)
     ids: RequestIds = field(init=False)
+    _shelves: dict[type, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.ids = RequestIds(self.seed)
+
+    def shelf(self, kind: Callable[[Store], Shelf]) -> Shelf:
+        """The one shelf of its kind: `service.shelf(Tokens)`. Made, with its table, when first asked for."""
+        shelf = self._shelves.get(cast(type, kind))
+        if shelf is None:
+            shelf = self._shelves[cast(type, kind)] = kind(self.store)
+        return cast(Shelf, shelf)

@@ -16,6 +16,8 @@ class ChatOptions(TypedDict, total=False):
 
     # friendly
     thinking: bool | int | str
+    schema: Any
+    prefix: str
     extra: Mapping[str, Any]
     timeout: float
     # sampling
@@ -60,5 +62,5 @@ class ChatOptions(TypedDict, total=False):
     metadata: Mapping[str, Any]
 
 
-FRIENDLY = frozenset({"thinking", "extra", "timeout"})
+FRIENDLY = frozenset({"thinking", "schema", "prefix", "extra", "timeout"})
 KNOWN = frozenset(ChatOptions.__annotations__)

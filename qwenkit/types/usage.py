@@ -36,6 +36,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     seconds: float | None = None
+    tools: dict[str, int] = {}  # built-in tools the service used, and how often
 
     @property
     def prompt(self) -> int:

@@ -1,0 +1,79 @@
+"""What every stream fold shares: the raw events kept, the errors raised, and the reply so far carried by each.
+
+A fold takes one event's bytes at a time and gives the pieces it brings; `reply` is everything so far as one value.
+Chat, the native API and Responses each have their own; the code that reads sockets knows only this class.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from qwenkit.errors import QwenError, StreamBroken
+from qwenkit.protocol import failures
+from qwenkit.types.usage import Usage
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+E = TypeVar("E", bound=QwenError)
+
+MOST_EVENTS = 4096  # raw events kept for `reply.raw`: about a megabyte, so that endless streams stay flat in memory
+
+
+class Fold(Generic[Piece, Result]):
+    """Events in, pieces out, and the whole reply at any time."""
+
+    def __init__(self, *, request: str = "") -> None:
+        self.request = request
+        self.request_id = ""
+        self.done = False  # the end marker came: how the connection ends no longer matters
+        self.usage: Usage | None = None
+        self._events: list[bytes] = []
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of the answer has come."""
+        raise NotImplementedError
+
+    @property
+    def ended(self) -> bool:
+        """Whether the answer is complete."""
+        raise NotImplementedError
+
+    def add(self, data: bytes) -> list[Piece]:
+        """Fold one event in. Raises the typed error when the event is one, `StreamBroken` when it is not readable."""
+        raise NotImplementedError
+
+    def reply(self) -> Result:
+        """Everything so far, as one value."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """All the model wrote so far, thinking included: what an abandoned stream is billed by."""
+        raise NotImplementedError
+
+    def keep(self, data: bytes) -> None:
+        """Remember an event for `reply.raw`."""
+        if len(self._events) < MOST_EVENTS:
+            self._events.append(data)
+
+    def unreadable(self, data: bytes, why: Exception) -> StreamBroken:
+        broken = self.broken(f"the stream sent something that is not JSON: {data[:60]!r}")
+        broken.__cause__ = why
+        return broken
+
+    def broken(self, why: str) -> StreamBroken:
+        """The error for a stream that cannot go on, carrying what had arrived."""
+        hint = "what had arrived is in error.reply; ask again, or continue from it with a partial message"
+        return self.carry(StreamBroken(why, hint=hint, request=self.request, request_id=self.request_id))
+
+    def carry(self, error: E) -> E:
+        """The error with the reply so far on it."""
+        carried: Any = self.reply()
+        error.reply = carried
+        return error
+
+    def refuse(self, data: bytes) -> None:
+        """Raise the typed error when the event is one."""
+        error = failures.from_event(data, status=None, request=self.request, request_id=self.request_id)
+        if error is not None:
+            raise self.carry(error)

@@ -1,0 +1,7 @@
+"""batches"""
+
+from __future__ import annotations
+
+from qwenkit.sandbox.routing import Verb
+
+ROUTES: list[Verb] = []

@@ -1,0 +1,7 @@
+"""fill-in-the-middle"""
+
+from __future__ import annotations
+
+from qwenkit.sandbox.routing import Verb
+
+ROUTES: list[Verb] = []

@@ -179,7 +179,8 @@ def _drawn_kind(kind: Any) -> type:
 def _drawn(reply: Any, shell: Any) -> Any:
     if shell is None:
         return reply
-    twin: Any = object.__new__(_drawn_kind(type(reply)))
+    kind: Any = type(reply)
+    twin: Any = object.__new__(_drawn_kind(kind))
     for field in (slot for base in type(reply).__mro__ for slot in getattr(base, "__slots__", ())):
         setattr(twin, field, getattr(reply, field))
     twin._cell = shell.execution_count

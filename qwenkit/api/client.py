@@ -13,8 +13,9 @@ of them when it is collected.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import msgspec
 
@@ -45,6 +46,14 @@ from qwenkit.types.ledger import Ledger
 from qwenkit.types.options import ChatOptions
 
 _TOKEN = Lenient.of(TemporaryKey)
+
+
+N = TypeVar("N")
+
+
+def _noun(kind: Callable[[Core], N]) -> cached_property[N]:
+    """A resource of a client, made when it is first asked for."""
+    return cached_property(lambda client: kind(client._core))
 
 
 class ClientCalls(Shown):
@@ -148,53 +157,18 @@ class Client(ClientCalls, SyncNoun):
         SyncNoun.__init__(client, core)
         return client
 
-    @cached_property
-    def chat(self) -> Chat:
-        return Chat(self._core)
-
-    @cached_property
-    def models(self) -> Models:
-        return Models(self._core)
-
-    @cached_property
-    def responses(self) -> Responses:
-        return Responses(self._core)
-
-    @cached_property
-    def native(self) -> Native:
-        return Native(self._core)
-
-    @cached_property
-    def tasks(self) -> Tasks:
-        return Tasks(self._core)
-
-    @cached_property
-    def translate(self) -> Translate:
-        return Translate(self._core)
-
-    @cached_property
-    def completions(self) -> Completions:
-        return Completions(self._core)
-
-    @cached_property
-    def embeddings(self) -> Embeddings:
-        return Embeddings(self._core)
-
-    @cached_property
-    def rerank(self) -> Rerank:
-        return Rerank(self._core)
-
-    @cached_property
-    def files(self) -> Files:
-        return Files(self._core)
-
-    @cached_property
-    def batches(self) -> Batches:
-        return Batches(self._core)
-
-    @cached_property
-    def map(self) -> Map:
-        return Map(self._core)
+    chat = _noun(Chat)
+    models = _noun(Models)
+    responses = _noun(Responses)
+    native = _noun(Native)
+    tasks = _noun(Tasks)
+    translate = _noun(Translate)
+    completions = _noun(Completions)
+    embeddings = _noun(Embeddings)
+    rerank = _noun(Rerank)
+    files = _noun(Files)
+    batches = _noun(Batches)
+    map = _noun(Map)
 
     @cached_property
     def aio(self) -> AsyncClient:
@@ -228,53 +202,18 @@ class Client(ClientCalls, SyncNoun):
 class AsyncClient(ClientCalls, AsyncNoun):
     """The awaited side of a client, reached as `qwen.aio`."""
 
-    @cached_property
-    def chat(self) -> AsyncChat:
-        return AsyncChat(self._core)
-
-    @cached_property
-    def models(self) -> AsyncModels:
-        return AsyncModels(self._core)
-
-    @cached_property
-    def responses(self) -> AsyncResponses:
-        return AsyncResponses(self._core)
-
-    @cached_property
-    def native(self) -> AsyncNative:
-        return AsyncNative(self._core)
-
-    @cached_property
-    def tasks(self) -> AsyncTasks:
-        return AsyncTasks(self._core)
-
-    @cached_property
-    def translate(self) -> AsyncTranslate:
-        return AsyncTranslate(self._core)
-
-    @cached_property
-    def completions(self) -> AsyncCompletions:
-        return AsyncCompletions(self._core)
-
-    @cached_property
-    def embeddings(self) -> AsyncEmbeddings:
-        return AsyncEmbeddings(self._core)
-
-    @cached_property
-    def rerank(self) -> AsyncRerank:
-        return AsyncRerank(self._core)
-
-    @cached_property
-    def files(self) -> AsyncFiles:
-        return AsyncFiles(self._core)
-
-    @cached_property
-    def batches(self) -> AsyncBatches:
-        return AsyncBatches(self._core)
-
-    @cached_property
-    def map(self) -> AsyncMap:
-        return AsyncMap(self._core)
+    chat = _noun(AsyncChat)
+    models = _noun(AsyncModels)
+    responses = _noun(AsyncResponses)
+    native = _noun(AsyncNative)
+    tasks = _noun(AsyncTasks)
+    translate = _noun(AsyncTranslate)
+    completions = _noun(AsyncCompletions)
+    embeddings = _noun(AsyncEmbeddings)
+    rerank = _noun(AsyncRerank)
+    files = _noun(AsyncFiles)
+    batches = _noun(AsyncBatches)
+    map = _noun(AsyncMap)
 
     def conversation(
         self,

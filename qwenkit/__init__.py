@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from qwenkit.errors import QuotaExceeded as QuotaExceeded
     from qwenkit.errors import QwenError as QwenError
     from qwenkit.errors import RateLimited as RateLimited
+    from qwenkit.errors import RoundsWarning as RoundsWarning
+    from qwenkit.errors import SchemaMismatch as SchemaMismatch
     from qwenkit.errors import ServerError as ServerError
     from qwenkit.errors import SessionClosed as SessionClosed
     from qwenkit.errors import StreamBroken as StreamBroken
     from qwenkit.errors import TaskFailed as TaskFailed
+    from qwenkit.errors import ToolError as ToolError
     from qwenkit.errors import TransportError as TransportError
     from qwenkit.notebook.connect import connect as connect
     from qwenkit.notebook.connect import sandbox as sandbox
@@ -67,10 +70,13 @@ _PLACES = {
         "QuotaExceeded",
         "QwenError",
         "RateLimited",
+        "RoundsWarning",
+        "SchemaMismatch",
         "ServerError",
         "SessionClosed",
         "StreamBroken",
         "TaskFailed",
+        "ToolError",
         "TransportError",
     ),
     "notebook.connect": ("connect", "sandbox"),
@@ -85,7 +91,14 @@ _WHERE = {name: place for place, names in _PLACES.items() for name in names}
 __all__ = sorted(_WHERE)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext qwenkit`: what the notebook room does for a kernel, see `qwenkit.notebook`."""
+    importlib.import_module("qwenkit.notebook").load_ipython_extension(shell)
+
+
 def __getattr__(name: str) -> Any:
+    if name == "notebook":  # the one room that is reached by name: qk.notebook.allow_asyncio_run()
+        return importlib.import_module("qwenkit.notebook")
     if name not in _WHERE:
         raise AttributeError(f"qwenkit has no {name!r}; dir(qwenkit) lists what it has")
     value = getattr(importlib.import_module(f"qwenkit.{_WHERE[name]}"), name)

@@ -151,7 +151,10 @@ def addresses(base_url: str) -> tuple[dict[str, str], str]:
         return _plan(root, base_url), family.region.name
     if plain:
         return {"root": root, "compatible": plain}, ""
-    return {"root": root, **_below(root)}, family.region.name if family else ""
+    urls = {"root": root, **_below(root)}
+    if catalogue.paths()["responses_founding"] in base_url:  # whoever writes the retired path down means it
+        urls["responses"] = urls["responses_founding"]
+    return urls, family.region.name if family else ""
 
 
 def _below(root: str) -> dict[str, str]:

@@ -13,8 +13,10 @@
     │   ├── QuotaExceeded       paid or free allowance used up; waiting does not help
     │   ├── ContentRejected     the safety check refused the input or the output
     │   └── ServerError         the service broke; the same request may work later
+    ├── SchemaMismatch      the answer came and does not fit the schema; `.path` says where, `.reply` holds it
     ├── StreamBroken        a stream ended early; `.reply` holds what had arrived
     ├── TaskFailed          an asynchronous task ended without a result
+    ├── ToolError           a tool call cannot be carried out: its arguments do not fit, or nobody has the function
     └── SessionClosed       a realtime session is over
 
 Each says in one line what happened, to which request, and what to do next. In a notebook an error draws a card instead
@@ -77,6 +79,10 @@ class BudgetExceeded(QwenError):
 
 class BudgetWarning(UserWarning):
     """Most of the budget is spent."""
+
+
+class RoundsWarning(UserWarning):
+    """A turn stopped because the model asked for tools more often than its rounds allow."""
 
 
 class TransportError(QwenError):
@@ -147,12 +153,29 @@ class ServerError(APIError):
     """The service broke; the same request may work later."""
 
 
+class SchemaMismatch(QwenError):
+    """The answer is no JSON or does not fit the schema. `path` says where, `text` is what the model wrote."""
+
+    def __init__(self, message: str, path: str = "$", text: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.path = path
+        self.text = text
+
+
 class StreamBroken(QwenError):
     """A stream ended before its end. `reply` holds what had arrived."""
 
 
 class TaskFailed(QwenError):
-    """An asynchronous task ended without a result."""
+    """An asynchronous task ended without a result. `task` is the last look at it."""
+
+    def __init__(self, message: str, *, task: Any = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.task = task
+
+
+class ToolError(QwenError):
+    """A tool call cannot be carried out: its arguments do not fit, or nobody has the function."""
 
 
 class SessionClosed(QwenError):

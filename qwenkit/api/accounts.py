@@ -13,6 +13,8 @@ import time
 import warnings
 from typing import Any
 
+from msgspec.structs import replace
+
 from qwenkit import catalogue
 from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError, NotFound, QwenError
 from qwenkit.types.ledger import Ledger
@@ -65,8 +67,18 @@ class Accounts:
             image=usage.image,
             audio=usage.audio_in,
             audio_out=usage.audio_out,
+            explicit=usage.marked,
         )
-        return Cost(*price) if price else None
+        if price is None:
+            return None
+        amount, currency, dated = price
+        return Cost(amount + catalogue.convert(*catalogue.fees(usage.tools, self.region), currency), currency, dated)
+
+    def thinking_cost(self, model: str, usage: Usage) -> Cost | None:
+        """The part of the cost that the reasoning tokens took, at the prices of that call."""
+        whole = self.cost(model, usage)
+        rest = self.cost(model, replace(usage, completion_tokens=usage.completion - usage.reasoning))
+        return Cost(whole.amount - rest.amount, whole.currency, whole.dated) if whole and rest else None
 
     def _estimate(self, model: str, prompt: list[dict[str, Any]] | int, most: int | None, answers: int) -> float:
         """A call's likely cost: its prompt counted, its answers at `max_tokens` or as long as this model's so far."""
@@ -100,7 +112,7 @@ class Accounts:
 class OpenCall:
     """One call in the making: started, perhaps given its first token, then booked in the ledger once."""
 
-    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_started", "model")
+    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_started", "model", "waiting")
 
     def __init__(self, accounts: Accounts, family: str, model: str, estimate: float) -> None:
         self._accounts = accounts
@@ -110,15 +122,19 @@ class OpenCall:
         self._started = accounts.clock()
         self._first: float | None = None
         self._booked = False
+        self.waiting = True  # for the first token
 
-    def first_token(self) -> None:
-        if self._first is None:
+    def first(self, piece: Any) -> None:
+        """A piece has come; the first with something to read is the first token."""
+        if piece.text or piece.thinking or piece.tool:
             self._first = self._accounts.clock() - self._started
+            self.waiting = False
 
     def finished(self, usage: Usage | None, *, model: str, request_id: str, tries: int, streamed: bool) -> Receipt:
         """Write the call into the ledger and say what it cost."""
         latency = self._accounts.clock() - self._started
         cost = self._accounts.cost(self.model, usage) if usage else None
+        thinking_cost = self._accounts.thinking_cost(self.model, usage) if usage and usage.reasoning else None
         self._book(usage or Usage(), cost, latency, request_id, ok=True)
         return Receipt(
             model=model or self.model,
@@ -127,6 +143,7 @@ class OpenCall:
             first_token=self._first,
             tries=tries,
             cost=cost,
+            thinking_cost=thinking_cost,
             streamed=streamed,
             sandbox=self._accounts.sandbox,
         )
@@ -151,6 +168,7 @@ class OpenCall:
             cached=usage.cached,
             audio=usage.audio,
             image=usage.image,
+            tools=usage.tools,
             cost=cost,
             latency=latency,
             first_token=self._first,

@@ -10,12 +10,14 @@ from typing import Any, Unpack
 
 from qwenkit import catalogue
 from qwenkit.api.accounts import OpenCall
+from qwenkit.api.billed import billed
 from qwenkit.api.core import Core
-from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
-from qwenkit.api.stream import AsyncChatStream, ChatStream, Plan
+from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.stream import Plan
 from qwenkit.protocol import chat as protocol
+from qwenkit.protocol import structured
 from qwenkit.protocol.chat_stream import ChatFold
-from qwenkit.protocol.flow import Answer, Flow, Request
+from qwenkit.protocol.flow import Flow
 from qwenkit.types.message import Messages
 from qwenkit.types.options import ChatOptions
 from qwenkit.types.reply import Piece, Reply
@@ -36,25 +38,28 @@ class ChatCalls:
 
         `prompt` is a string, a list of messages (dicts as on the wire, or `qk.Message`), or one message. Friendly
         options: `system` puts a system message first, `thinking` is True, False, a token budget or an effort word,
-        `extra` adds wire fields qwenkit does not know, `timeout` is in seconds. All others are spelled as on the wire.
+        `schema` (a type or a JSON schema) makes the answer a value in `reply.value`, `prefix` is what the answer begins
+        with, `extra` adds wire fields qwenkit does not know, `timeout` is in seconds. All others are spelled as on the
+        wire.
         """
         body = protocol.body(prompt, options, model=model or self._core.model, system=system)
         request = self._core.request("POST", "compatible", _PATH, body, timeout=options.get("timeout"))
-        return (yield from _complete(self._core, request, open_call(self._core, body)))
+        reply = yield from billed(self._core, request, open_call(self._core, body), protocol.read)
+        reply.schema, reply.prefix = options.get("schema"), options.get("prefix") or ""
+        if reply.schema is not None and not reply.tool_calls:
+            structured.of(reply)  # raises what is wrong with it, before anybody builds on it
+        return reply
 
+    @stream
+    def stream(
+        self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[ChatOptions]
+    ) -> Plan[Piece, Reply]:
+        """Ask, and iterate the answer piece by piece. Nothing is sent until it is entered or iterated.
 
-def _complete(core: Core, request: Request, opened: OpenCall) -> Flow[Reply]:
-    try:
-        answer: Answer = yield from core.send(request)
-        request_id = answer.headers.get("x-request-id", "")
-        reply = protocol.read(answer.body, request=request.name, request_id=request_id)
-    except BaseException as error:
-        opened.failed(error)
-        raise
-    reply.receipt = opened.finished(
-        reply.usage, model=reply.model, request_id=request_id, tries=answer.tries, streamed=False
-    )
-    return reply
+        `with qwen.chat.stream("…") as stream:` (awaited: `async with`) closes the connection whatever happens;
+        `stream.reply` is the answer so far. Options are those of `qwen.chat`.
+        """
+        return plan(self._core, prompt, system, model, options)
 
 
 def open_call(core: Core, body: dict[str, Any]) -> OpenCall:
@@ -70,29 +75,18 @@ def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOpt
     body = protocol.body(prompt, options, model=model or core.model, system=system, stream=True)
     request = core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
     facts = catalogue.model(body["model"])
-    fold = ChatFold(cumulative=facts is not None and facts.cumulative_stream, request=request.name)
+    fold = ChatFold(
+        cumulative=facts is not None and facts.cumulative_stream,
+        request=request.name,
+        schema=options.get("schema"),
+        prefix=options.get("prefix") or "",
+    )
     return Plan(request, fold, partial(open_call, core, body), body["messages"])
 
 
 class Chat(ChatCalls, SyncNoun):
     """`qwen.chat(...)` and `qwen.chat.stream(...)`."""
 
-    def stream(
-        self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[ChatOptions]
-    ) -> ChatStream:
-        """Ask, and iterate the answer piece by piece. Nothing is sent until it is entered or iterated.
-
-        `with qwen.chat.stream("…") as stream:` closes the connection whatever happens; `stream.reply` is the answer so
-        far. Options are those of `qwen.chat`.
-        """
-        return ChatStream(self._core, plan(self._core, prompt, system, model, options))
-
 
 class AsyncChat(ChatCalls, AsyncNoun):
     """`await aqwen.chat(...)` and `async with aqwen.chat.stream(...)`."""
-
-    def stream(
-        self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[ChatOptions]
-    ) -> AsyncChatStream:
-        """Ask, and iterate the answer piece by piece: `async with aqwen.chat.stream("…") as stream:`."""
-        return AsyncChatStream(self._core, plan(self._core, prompt, system, model, options))

@@ -26,7 +26,7 @@ from qwenkit.api.conversation import AsyncConversation, Conversation
 from qwenkit.api.core import Core
 from qwenkit.api.embeddings import AsyncEmbeddings, Embeddings
 from qwenkit.api.files import AsyncFiles, Files
-from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, spelled
 from qwenkit.api.many import AsyncMap, Map
 from qwenkit.api.models import AsyncModels, Models
 from qwenkit.api.native import AsyncNative, Native
@@ -43,7 +43,7 @@ from qwenkit.types._shown import Shown
 from qwenkit.types.connection import Connection
 from qwenkit.types.keys import TemporaryKey
 from qwenkit.types.ledger import Ledger
-from qwenkit.types.options import ChatOptions
+from qwenkit.types.options import ConversationOptions
 
 _TOKEN = Lenient.of(TemporaryKey)
 
@@ -175,19 +175,14 @@ class Client(ClientCalls, SyncNoun):
         """The same client, awaited: same names, same results, same ledger."""
         return AsyncClient(self._core)
 
-    def conversation(
-        self,
-        *,
-        system: str = "",
-        model: str = "",
-        when_full: str = "trim",
-        context_limit: int | None = None,
-        **options: Unpack[ChatOptions],
-    ) -> Conversation:
-        """Chat that remembers. `options` hold for every turn; see `qwenkit.api.conversation`."""
-        return Conversation(
-            self._core, system=system, model=model, when_full=when_full, context_limit=context_limit, **options
-        )
+    @spelled
+    def conversation(self, **options: Unpack[ConversationOptions]) -> Conversation:
+        """Chat that remembers, and runs the tools it is given.
+
+        `when_full` is "trim" or "refuse"; `max_rounds` limits how often tools may be asked for in one turn, and with
+        `run_tools=False` their calls are left to you. All other options hold for every turn.
+        """
+        return Conversation(self._core, **options)
 
     def close(self) -> None:
         self._core.close()
@@ -215,19 +210,10 @@ class AsyncClient(ClientCalls, AsyncNoun):
     batches = _noun(AsyncBatches)
     map = _noun(AsyncMap)
 
-    def conversation(
-        self,
-        *,
-        system: str = "",
-        model: str = "",
-        when_full: str = "trim",
-        context_limit: int | None = None,
-        **options: Unpack[ChatOptions],
-    ) -> AsyncConversation:
+    @spelled
+    def conversation(self, **options: Unpack[ConversationOptions]) -> AsyncConversation:
         """Chat that remembers; its turns are awaited."""
-        return AsyncConversation(
-            self._core, system=system, model=model, when_full=when_full, context_limit=context_limit, **options
-        )
+        return AsyncConversation(self._core, **options)
 
     async def close(self) -> None:
         await self._core.aclose()

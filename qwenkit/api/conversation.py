@@ -1,7 +1,11 @@
-"""A conversation: chat that remembers.
+"""A conversation: chat that remembers, and runs tools.
 
 `talk = qwen.conversation(system="You are a tutor.")`, then `talk("…")` or `talk.stream("…")`. The history is plain
 messages; a turn is added only when its answer is complete, so a failed call loses nothing and can simply be repeated.
+
+With `tools=[weather, …]`, Python functions, a turn may take several rounds: the functions the model asks for are called
+and their results sent back until it answers in words, at most `max_rounds` times. `run_tools=False` leaves the calls in
+`reply.tool_calls`; `talk.tool_result(call, value)` answers them, and `talk()` goes on. See `qwenkit.api.rounds`.
 
 The model reads the whole history each time, and its window is finite. Before a turn is sent its tokens are counted
 (the service's own count of the last turn, plus an estimate of what is new). When it would not fit, the policy decides:
@@ -10,27 +14,30 @@ The model reads the whole history each time, and its window is finite. Before a 
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
 from qwenkit import catalogue
-from qwenkit.api.chat import AsyncChat, Chat
+from qwenkit.api import saved
+from qwenkit.api.chat import Chat
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
-from qwenkit.api.stream import AsyncChatStream, ChatStream
+from qwenkit.api.rounds import GO_ON, Turn, in_order, open_calls
+from qwenkit.api.talking import AsyncTalkStream, TalkStream
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import chat as protocol
+from qwenkit.protocol import results
 from qwenkit.protocol.flow import Flow
+from qwenkit.protocol.toolbox import Toolbox
 from qwenkit.types._shown import Shown
 from qwenkit.types.message import Message
 from qwenkit.types.options import ChatOptions
-from qwenkit.types.reply import Reply
+from qwenkit.types.reply import Reply, ToolCall
 
 C = TypeVar("C", bound="ConversationCalls")
 
 _POLICIES = ("trim", "refuse")
+_ROUNDS = 8
 
 
 class ConversationCalls(Shown):
@@ -44,14 +51,20 @@ class ConversationCalls(Shown):
         model: str = "",
         when_full: str = "trim",
         context_limit: int | None = None,
+        max_rounds: int = _ROUNDS,
+        run_tools: bool = True,
         **options: Unpack[ChatOptions],
     ) -> None:
         _check_policy(when_full)
+        _check_rounds(max_rounds)
         protocol.refuse_unknown(options)
+        Toolbox(options.get("tools"))  # a function that cannot be a tool is refused now, not in the first turn
         self._core = core
         self.model = model or core.model
         self.options = options
         self.policy = when_full
+        self.max_rounds = max_rounds
+        self.run_tools = run_tools
         self.messages: list[Message] = [Message.system(system)] if system else []
         self.forgotten = 0
         self._limit = context_limit
@@ -76,18 +89,43 @@ class ConversationCalls(Shown):
         return self.messages
 
     @call
-    def __call__(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> Flow[Reply]:
-        """Say something, get the answer; both become part of the history."""
-        asked = self._asked(prompt)
-        history, left = self._fitting(asked, options)
-        reply = yield from Chat.__call__.flow(Chat(self._core), history, **self._merged(options))
-        self._remember(asked, reply, left)
-        return reply
+    def __call__(
+        self, prompt: str | Message = GO_ON, *, run_tools: bool | None = None, **options: Unpack[ChatOptions]
+    ) -> Flow[Reply]:
+        """Say something, get the answer; both become part of the history, with the tools run between them.
+
+        Without a prompt it goes on from the history as it is, running first the tools that the model waits for.
+        """
+        turn = Turn(self, prompt, options, run_tools)
+        while True:
+            if turn.calls:
+                yield from turn.work()
+            reply = yield from Chat.__call__.flow(Chat(self._core), turn.messages(), **turn.options)
+            turn.said(reply)
+            if turn.over:
+                return reply
+
+    def tool_result(self, call: ToolCall | str, value: Any) -> None:
+        """Answer a call of the last reply by hand; `call` is the call or its id. `talk()` then goes on."""
+        waiting = open_calls(self._history())
+        id = call if isinstance(call, str) else call.id or f"call_{call.index}"
+        if id not in [each.id for each in waiting]:
+            names = ", ".join(each.name for each in waiting)
+            hint = f"open are: {names}" if names else "ask with run_tools=False and look at reply.tool_calls"
+            raise ConfigError("no call of the last answer waits for this result", hint=hint)
+        self.messages.append(Message.tool(results.text_of(value), id))
+        in_order(self.messages)
 
     def fork(self: C) -> C:
         """A copy that goes its own way from here."""
         twin = type(self)(
-            self._core, model=self.model, when_full=self.policy, context_limit=self._limit, **self.options
+            self._core,
+            model=self.model,
+            when_full=self.policy,
+            context_limit=self._limit,
+            max_rounds=self.max_rounds,
+            run_tools=self.run_tools,
+            **self.options,
         )
         twin.messages = list(self._history())
         twin.forgotten = self.forgotten
@@ -103,42 +141,27 @@ class ConversationCalls(Shown):
         self._counted = (0, 0)
 
     def save(self, path: str | Path) -> Path:
-        """Write the conversation as JSON. Keys are never part of it."""
+        """Write the conversation as JSON. Keys are never part of it, and functions only by name."""
+        functions = list(Toolbox(self.options.get("tools")).functions)
         facts = {
             "qwenkit": "conversation/1",
             "model": self.model,
             "when_full": self.policy,
-            "options": self.options,
+            "options": saved.plain(self.options),
             "messages": [message.to_wire() for message in self._history()],
             "context_limit": self._limit,
             "forgotten": self.forgotten,
         }
-        try:
-            text = json.dumps(facts, ensure_ascii=False, indent=2).encode("utf-8") + b"\n"
-        except (TypeError, ValueError) as unfit:
-            raise ConfigError(
-                f"the conversation cannot be written as JSON ({unfit})", hint="keep to plain data"
-            ) from unfit
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = target.with_name(f".{target.name}.new")
-        fresh.write_bytes(text)  # whole, before the old file goes
-        os.replace(fresh, target)
-        return target
+        return saved.write({**facts, "functions": functions} if functions else facts, path)
 
     def restore(self: C, path: str | Path) -> C:
-        """Take over model, options and history from a saved file."""
-        try:
-            facts = json.loads(Path(path).read_text(encoding="utf-8"))
-            messages = [Message.of(dict(message)) for message in facts["messages"]]
-            options = dict(facts.get("options") or {})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
-            raise ConfigError(
-                f"{Path(path).name} is not a saved conversation ({bad})", hint="use talk.save(path)"
-            ) from bad
+        """Take over model, options and history from a saved file. Its functions must be among this one's tools."""
+        facts, messages, options = saved.read(path)
         protocol.refuse_unknown(options)
         policy = facts.get("when_full", self.policy)
         _check_policy(policy)
+        named = facts.get("functions") or []
+        options = saved.with_functions(options, named, self.options.get("tools"), Path(path).name)
         self.model, self.policy, self.options = facts.get("model", self.model), policy, cast(Any, options)
         self._limit, self.forgotten = facts.get("context_limit"), facts.get("forgotten", 0)
         self.messages = messages
@@ -154,19 +177,19 @@ class ConversationCalls(Shown):
             raise ConfigError("a turn has no system message of its own", hint="put it first: talk.messages[0]")
         return {"model": self.model, **self.options, **options}
 
-    def _fitting(self, asked: Message, options: ChatOptions) -> tuple[list[Message], int]:
-        """The history with the new message, and how many of the oldest messages stay behind so that it fits.
+    def _fitting(self, fresh: list[Message], options: ChatOptions) -> tuple[list[Message], int]:
+        """The history with the new messages, and how many of the oldest stay behind so that they fit.
 
         Nothing is forgotten here: that waits for the answer, so that a call that fails loses nothing.
         """
         limit, room = self.context_limit, self._room(options)
         kept = list(self._history())
-        while limit is not None and (needed := self._tokens([*kept, asked]) + room) > limit:
-            shorter = _without_oldest_turn(kept, asked) if self.policy == "trim" else None
+        while limit is not None and (needed := self._tokens([*kept, *fresh]) + room) > limit:
+            shorter = _without_oldest_turn(kept, fresh) if self.policy == "trim" else None
             if shorter is None:
                 raise self._too_long(needed, limit)
             kept = shorter
-        return [*kept, asked], len(self.messages) - len(kept)
+        return [*kept, *fresh], len(self.messages) - len(kept)
 
     def _too_long(self, needed: int, limit: int) -> ConfigError:
         bound = f"{self.model} reads" if self._limit is None else "this conversation is limited to"
@@ -190,15 +213,12 @@ class ConversationCalls(Shown):
         fresh = [message.to_wire() for message in messages[known:]]
         return tokens + (catalogue.tokens.count_messages(fresh) if fresh else 0)
 
-    def _remember(self, asked: Message, reply: Reply, left: int) -> None:
+    def _remember(self, fresh: list[Message], reply: Reply, left: int) -> None:
         """The turn is complete: it joins the history, and what did not fit is forgotten."""
         start = _first_turn(self.messages)
         del self.messages[start : start + left]
         self.forgotten += left
-        answer = reply.message
-        if reply.thinking and self.options.get("preserve_thinking"):
-            answer.reasoning_content = reply.thinking
-        self.messages += [asked, answer]
+        self.messages += fresh
         if reply.usage and reply.usage.total:
             self._counted = (len(self.messages), reply.usage.total - reply.usage.reasoning)
 
@@ -210,32 +230,33 @@ class ConversationCalls(Shown):
 
 
 class Conversation(ConversationCalls, SyncNoun):
-    """A conversation whose turns run at once."""
+    """A conversation whose turns run at once. Functions run in the calling thread, async ones together beside it."""
 
-    def stream(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> ChatStream:
+    def stream(
+        self, prompt: str | Message = GO_ON, *, run_tools: bool | None = None, **options: Unpack[ChatOptions]
+    ) -> TalkStream:
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
-        asked = self._asked(prompt)
-        history, left = self._fitting(asked, options)
-        stream = Chat(self._core).stream(history, **self._merged(options))
-        stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
-        return stream
+        return TalkStream(self._core, Turn(self, prompt, options, run_tools))
 
 
 class AsyncConversation(ConversationCalls, AsyncNoun):
-    """A conversation whose turns are awaited."""
+    """A conversation whose turns are awaited. Its functions run at once, those that are not async in threads."""
 
-    def stream(self, prompt: str | Message, **options: Unpack[ChatOptions]) -> AsyncChatStream:
+    def stream(
+        self, prompt: str | Message = GO_ON, *, run_tools: bool | None = None, **options: Unpack[ChatOptions]
+    ) -> AsyncTalkStream:
         """Say something and iterate the answer; the turn is remembered when the stream has ended."""
-        asked = self._asked(prompt)
-        history, left = self._fitting(asked, options)
-        stream = AsyncChat(self._core).stream(history, **self._merged(options))
-        stream._reading.on_reply = lambda reply: self._remember(asked, reply, left)
-        return stream
+        return AsyncTalkStream(self._core, Turn(self, prompt, options, run_tools))
 
 
 def _check_policy(when_full: Any) -> None:
     if when_full not in _POLICIES:
         raise ConfigError(f"when_full cannot be {when_full!r}", hint="use 'trim' or 'refuse'")
+
+
+def _check_rounds(most: Any) -> None:
+    if not isinstance(most, int) or most < 1:
+        raise ConfigError(f"max_rounds cannot be {most!r}", hint="use a number from 1, or run_tools=False")
 
 
 def _as_message(turn: Any) -> Message:
@@ -250,13 +271,14 @@ def _first_turn(messages: list[Message]) -> int:
     return next((at for at, message in enumerate(messages) if message.role != "system"), len(messages))
 
 
-def _without_oldest_turn(messages: list[Message], asked: Message) -> list[Message] | None:
+def _without_oldest_turn(messages: list[Message], fresh: list[Message]) -> list[Message] | None:
     """The messages less the oldest turn; None when there is none to spare.
 
-    A turn is a user message and all up to the next one. The turn that a tool's result answers must stay.
+    A turn is a user message and all up to the next one. The turn that the new messages go on with must stay.
     """
     start = _first_turn(messages)
     end = next((at for at in range(start + 1, len(messages)) if messages[at].role == "user"), len(messages))
-    if start == len(messages) or (asked.role == "tool" and end == len(messages)):
+    goes_on = not fresh or fresh[0].role == "tool"
+    if start == len(messages) or (goes_on and end == len(messages)):
         return None
     return messages[:start] + messages[end:]

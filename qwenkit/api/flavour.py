@@ -1,62 +1,86 @@
 """One definition, two flavours.
 
 A method decorated with `@call` is written once, as a generator that yields requests. Looked up on a `SyncNoun` it runs
-at once and returns the result; looked up on an `AsyncNoun` it returns an awaitable of the same result. Signature,
-docstring and types stay those of the method.
+at once and returns the result; looked up on an `AsyncNoun` it returns an awaitable of the same result. A method
+decorated with `@stream` returns the plan of a stream, and gives a `Stream` or an `AsyncStream`. Signature, docstring
+and types stay those of the method.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from qwenkit.api.core import Core
+from qwenkit.api.stream import AsyncStream, Item, Plan, Result, Stream
 from qwenkit.protocol.flow import Flow
-from qwenkit.types.options import ChatOptions
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Noun = TypeVar("Noun")
+
+_OPTIONS = re.compile(r"Unpack\[(\w+)\]")
 
 
-class SyncNoun:
-    """A resource whose calls run at once."""
+class _Noun:
+    """A resource of a client."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class SyncNoun(_Noun):
+    """A resource whose calls run at once."""
 
     def _run(self, flow: Flow[T]) -> T:
         return self._core.driver.run(flow)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+    def _open(self, plan: Plan[Item, Result]) -> Stream[Item, Result]:
+        return Stream(self._core, plan)
 
 
-class AsyncNoun:
+class AsyncNoun(_Noun):
     """A resource whose calls are awaited."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
 
     def _run(self, flow: Flow[T]) -> Awaitable[T]:
         return self._core.async_driver.run(flow)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+    def _open(self, plan: Plan[Item, Result]) -> AsyncStream[Item, Result]:
+        return AsyncStream(self._core, plan)
 
 
-class call(Generic[P, T]):  # noqa: N801 - reads as a decorator
-    """Turns a generator method into a blocking or an awaitable one, by the noun it is looked up on.
+class _Written:
+    """A method written once. `flow` is the method itself, for calls that are made of other calls:
+    `yield from Chat.__call__.flow(chat, …)`."""
 
-    `flow` is the generator itself, for calls that are made of other calls: `yield from Chat.__call__.flow(chat, …)`.
-    """
-
-    def __init__(self, method: Callable[Concatenate[Any, P], Flow[T]]) -> None:
-        self.flow = method
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.flow: Any = method
         functools.update_wrapper(self, method)
         self.__signature__ = _signature(method)
+
+    def begin(self, noun: Any, made: Any) -> Any:
+        """What the noun does with what the method made."""
+        raise NotImplementedError
+
+    def __call__(self, noun: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return self.begin(noun, self.flow(noun, *args, **kwargs))
+
+
+class call(_Written, Generic[P, T]):  # noqa: N801 - reads as a decorator
+    """Turns a generator method into a blocking or an awaitable one, by the noun it is looked up on."""
+
+    flow: Callable[Concatenate[Any, P], Flow[T]]
+
+    def __init__(self, method: Callable[Concatenate[Any, P], Flow[T]]) -> None:
+        super().__init__(method)
+
+    def begin(self, noun: Any, made: Any) -> Any:
+        return noun._run(made)
 
     @overload
     def __get__(self, noun: None, owner: type) -> call[P, T]: ...
@@ -65,12 +89,28 @@ class call(Generic[P, T]):  # noqa: N801 - reads as a decorator
     @overload
     def __get__(self, noun: AsyncNoun, owner: type) -> Callable[P, Awaitable[T]]: ...
     def __get__(self, noun: Any, owner: type) -> Any:
-        if noun is None:
-            return self
-        return Bound(self, noun)
+        return self if noun is None else Bound(self, noun)
 
-    def __call__(self, noun: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        return noun._run(self.flow(noun, *args, **kwargs))
+
+class stream(_Written, Generic[P, Item, Result]):  # noqa: N801 - reads as a decorator
+    """Turns a method that plans a stream into one that gives it, blocking or awaited. Reading it sends the request."""
+
+    flow: Callable[Concatenate[Any, P], Plan[Item, Result]]
+
+    def __init__(self, method: Callable[Concatenate[Any, P], Plan[Item, Result]]) -> None:
+        super().__init__(method)
+
+    def begin(self, noun: Any, made: Any) -> Any:
+        return noun._open(made)
+
+    @overload
+    def __get__(self, noun: None, owner: type) -> stream[P, Item, Result]: ...
+    @overload
+    def __get__(self, noun: SyncNoun, owner: type) -> Callable[P, Stream[Item, Result]]: ...
+    @overload
+    def __get__(self, noun: AsyncNoun, owner: type) -> Callable[P, AsyncStream[Item, Result]]: ...
+    def __get__(self, noun: Any, owner: type) -> Any:
+        return self if noun is None else Bound(self, noun)
 
 
 class Bound:
@@ -83,8 +123,7 @@ class Bound:
         self.__self__ = noun
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        noun = self.__self__
-        return noun._run(self._call.flow(noun, *args, **kwargs))
+        return self._call(self.__self__, *args, **kwargs)
 
     @property
     def __wrapped__(self) -> Any:
@@ -109,15 +148,24 @@ class Bound:
         return f"<call {self._call.__qualname__}>"
 
 
+def spelled(method: T) -> T:
+    """A plain method whose tooltip lists every option."""
+    method.__signature__ = _signature(method)  # type: ignore[attr-defined]
+    return method
+
+
 def _signature(method: Any) -> inspect.Signature:
     """The method's signature with `**options` spelled out, so that a notebook's tooltip lists every option."""
     signature = inspect.signature(method)
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD and "ChatOptions" in str(parameter.annotation):
+        named = _OPTIONS.search(str(parameter.annotation))
+        if parameter.kind is parameter.VAR_KEYWORD and named:
             parameters += [
-                inspect.Parameter(name, parameter.KEYWORD_ONLY, default=None, annotation=kind.__forward_arg__)
-                for name, kind in ChatOptions.__annotations__.items()
+                inspect.Parameter(
+                    name, parameter.KEYWORD_ONLY, default=None, annotation=getattr(kind, "__forward_arg__", kind)
+                )
+                for name, kind in method.__globals__[named[1]].__annotations__.items()
                 if name not in signature.parameters
             ]
         else:

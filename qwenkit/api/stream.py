@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from qwenkit import catalogue
 from qwenkit.api.accounts import OpenCall
@@ -29,17 +29,24 @@ _MOST_KEPT = 4000
 
 
 class Plan(Generic[Item, Result]):
-    """A stream before it is opened: what to send, how to read it, how to open its books, and its prompt for these."""
+    """A stream before it is opened: what to send, how to read it, how to open its books, its prompt for these, and
+    who is told of the whole reply."""
 
-    __slots__ = ("fold", "open", "prompt", "request")
+    __slots__ = ("fold", "on_reply", "open", "prompt", "request")
 
     def __init__(
-        self, request: Request, fold: Fold[Item, Result], open: Callable[[], OpenCall], prompt: list[dict[str, Any]]
+        self,
+        request: Request,
+        fold: Fold[Item, Result],
+        open: Callable[[], OpenCall],
+        prompt: list[dict[str, Any]],
+        on_reply: Callable[[Result], None] | None = None,
     ) -> None:
         self.request = request
         self.fold = fold
         self.open = open
         self.prompt = prompt
+        self.on_reply = on_reply
 
 
 class Reading(Generic[Item, Result]):
@@ -53,7 +60,6 @@ class Reading(Generic[Item, Result]):
         self.core = core
         self.request = plan.request
         self.fold = plan.fold
-        self.on_reply: Callable[[Result], None] | None = None
         self.reply: Result | None = None
         self.over = False
         self._plan = plan
@@ -90,8 +96,8 @@ class Reading(Generic[Item, Result]):
             streamed=True,
         )
         self.reply = reply
-        if self.on_reply is not None:
-            self.on_reply(reply)
+        if self._plan.on_reply is not None:
+            self._plan.on_reply(reply)
 
     def failed(self, error: BaseException) -> BaseException:
         """Book a stream that did not reach its end, and say what to raise."""
@@ -140,7 +146,8 @@ def _read(reading: Reading[Item, Any]) -> Generator[Item, None, None]:
                     reading.keep(chunk)
                 for event in decoder.feed(chunk):
                     for piece in fold.add(event.data):
-                        call.first_token()
+                        if call.waiting:
+                            call.first(piece)
                         yield piece
         except TransportError:
             if not fold.done:  # after the end marker it does not matter how the connection ends
@@ -170,7 +177,8 @@ async def _aread(reading: Reading[Item, Any]) -> AsyncGenerator[Item, None]:
                         reading.keep(chunk)
                     for event in decoder.feed(chunk):
                         for piece in fold.add(event.data):
-                            call.first_token()
+                            if call.waiting:
+                                call.first(piece)
                             yield piece
         except TransportError:
             if not fold.done:
@@ -283,9 +291,5 @@ class AsyncStream(_Stream[Item, Result]):
         return self.reply
 
 
-class ChatStream(Stream[Piece, Reply]):
-    """A chat answer that is read as it comes."""
-
-
-class AsyncChatStream(AsyncStream[Piece, Reply]):
-    """A chat answer that is awaited as it comes."""
+ChatStream: TypeAlias = Stream[Piece, Reply]
+AsyncChatStream: TypeAlias = AsyncStream[Piece, Reply]

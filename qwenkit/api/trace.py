@@ -15,6 +15,7 @@ from typing import Any
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Request
 from qwenkit.protocol.sse import EventDecoder, ServerEvent
+from qwenkit.protocol.upload import Upload
 from qwenkit.types.wire import Exchange, Wire, WireEvent
 
 _TOKEN = re.compile(r'("token"\s*:\s*"st-)[^"]*')  # a temporary key is a key
@@ -51,7 +52,7 @@ class _Tracer:
             method=request.method,
             url=request.url,
             request_headers=headers,
-            request_body=_text(request.body or b""),
+            request_body=_text(request.body.shown() if isinstance(request.body, Upload) else request.body or b""),
             started=now - self._began,
             attempt=self._attempt(request),
         )

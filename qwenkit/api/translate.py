@@ -1,13 +1,98 @@
-"""translation"""
+"""Translation: `qwen.translate("Good morning", to="Chinese")` asks a Qwen-MT model and gives its `Reply`.
+
+A translation is a chat call with `translation_options`: one user message, the text, and no instructions. Names of
+languages are English words; `terms` fixes single words, `memory` shows how whole sentences were translated before.
+"""
 
 from __future__ import annotations
 
-from qwenkit.api.flavour import AsyncNoun, SyncNoun
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, Unpack
+
+from qwenkit import catalogue
+from qwenkit.api.chat import Chat
+from qwenkit.api.core import Core
+from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.stream import Plan
+from qwenkit.errors import ConfigError
+from qwenkit.protocol.flow import Flow
+from qwenkit.types.options import ChatOptions
+from qwenkit.types.reply import Piece, Reply
+
+Pairs: TypeAlias = "Mapping[str, str] | Iterable[Any]"
+"""Sources and their targets: {"source": "target"}, pairs, or dicts as on the wire."""
 
 
-class Translate(SyncNoun):
-    """translation"""
+class TranslateOptions(ChatOptions, total=False):
+    """Options of a translation: its own, then those of `qwen.chat`."""
+
+    terms: Pairs
+    memory: Pairs
+    domains: str
 
 
-class AsyncTranslate(AsyncNoun):
-    """translation"""
+class TranslateCalls:
+    """The calls of the translation noun, written once for both flavours."""
+
+    _core: Core
+
+    @call
+    def __call__(
+        self, text: str, *, to: str = "", source: str = "auto", model: str = "", **options: Unpack[TranslateOptions]
+    ) -> Flow[Reply]:
+        """Translate a text; `reply.text` is the translation.
+
+        `to` and `source` are English names of languages ("Chinese", "English"), `source` may be "auto". `terms` are
+        words with a fixed translation, `memory` sentences translated before; both as {"source": "target"}. `domains`
+        says in English prose what kind of text it is. Other options are those of `qwen.chat`.
+        """
+        return (yield from Chat.__call__.flow(Chat(self._core), text, **_asked(text, to, source, model, **options)))
+
+    @stream
+    def stream(
+        self, text: str, *, to: str = "", source: str = "auto", model: str = "", **options: Unpack[TranslateOptions]
+    ) -> Plan[Piece, Reply]:
+        """Translate, piece by piece. Options are those of `qwen.translate`."""
+        return Chat.stream.flow(Chat(self._core), text, **_asked(text, to, source, model, **options))
+
+
+class Translate(TranslateCalls, SyncNoun):
+    """`qwen.translate(...)` and `qwen.translate.stream(...)`."""
+
+
+class AsyncTranslate(TranslateCalls, AsyncNoun):
+    """`await aqwen.translate(...)` and `async with aqwen.translate.stream(...)`."""
+
+
+def _asked(
+    text: Any,
+    to: str,
+    source: str,
+    model: str,
+    *,
+    terms: Pairs = (),
+    memory: Pairs = (),
+    domains: str = "",
+    **options: Any,
+) -> dict[str, Any]:
+    """The chat options of a translation."""
+    if not isinstance(text, str):
+        raise ConfigError(f"translate takes a text, not a {type(text).__name__}", hint="one call translates one text")
+    if not to:
+        raise ConfigError("translate into which language?", hint='qwen.translate("…", to="Chinese")')
+    wished = {"terms": _pairs(terms, "terms"), "tm_list": _pairs(memory, "memory"), "domains": domains}
+    given = {name: value for name, value in wished.items() if value}
+    return {
+        **options,
+        "model": model or catalogue.DEFAULTS["translate"],
+        "translation_options": {"source_lang": source, "target_lang": to, **given},
+    }
+
+
+def _pairs(given: Pairs, name: str) -> list[dict[str, str]]:
+    rows = list(given.items()) if isinstance(given, Mapping) else list(given)
+    found = [(row.get("source"), row.get("target")) if isinstance(row, Mapping) else tuple(row) for row in rows]
+    wire = [dict(zip(("source", "target"), row, strict=False)) for row in found]
+    if any(len(row) != 2 or not all(isinstance(each, str) for each in row) for row in found):
+        raise ConfigError(f"{name} are pairs of texts", hint=f'{name}={{"harbour": "海港"}}')
+    return wire

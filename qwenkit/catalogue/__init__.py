@@ -4,8 +4,8 @@ No other room writes a model name down. The facts lie in `data/*.json`, each pri
 a file is read on first use and never again. Nothing here touches the network, and unknown names give None: the service
 knows more models than any list.
 
-Read next: `lineup` (models), `tariff` (prices), `places` (regions and hosts), `cures` (error codes), `cast` (voices),
-`tokens` (how long is a text).
+Read next: `lineup` (models), `tariff` (prices), `fees` (of built-in tools), `places` (regions and hosts), `cures`
+(error codes), `cast` (voices), `tokens` (how long is a text).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from qwenkit.catalogue import tokens
 from qwenkit.catalogue.cast import Voice, voice, voices
 from qwenkit.catalogue.cures import CodeFact, code_facts, codes, status_facts
+from qwenkit.catalogue.fees import fees
 from qwenkit.catalogue.lineup import Model, PriceTable, Tier, known, model, models, search, suggest
 from qwenkit.catalogue.places import HostFamily, Region, host_family, paths, region, regions
 from qwenkit.catalogue.tariff import convert, price, price_table
@@ -29,7 +30,8 @@ DEFAULTS: dict[str, str] = {
     "embedding": "text-embedding-v4",  # sizes to choose from, in every region
     "rerank": "qwen3-rerank",
     "realtime": "qwen3-omni-flash-realtime",  # the founding realtime model: 24 kHz, Cherry
-    "translate": "qwen-mt-plus",
+    "translate": "qwen-mt-flash",  # cheaper than plus, and its streams grow word by word
+    "fim": "qwen-coder-turbo",  # fills in the middle over /completions
     "long": "qwen-long",  # documents by file id, ten million tokens
     "thinking": "qwen-plus",  # a hybrid: the same model with and without
     "responses": "qwen3.5-plus",  # the founding overview's recommended default, with built-in tools
@@ -48,6 +50,7 @@ __all__ = [
     "code_facts",
     "codes",
     "convert",
+    "fees",
     "host_family",
     "known",
     "model",

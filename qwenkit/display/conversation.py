@@ -5,15 +5,17 @@ On top stands how much of the model's window is used, because that is what ends 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 from qwenkit.display.markdown import markdown
 from qwenkit.display.page import Bundle, bar, escape, fold, foot, note, page, source
-from qwenkit.display.reply import call, pretty, thinking
-from qwenkit.display.text import clean, clip, line
+from qwenkit.display.reply import call, thinking
+from qwenkit.display.rounds import run
+from qwenkit.display.text import clean, clip, line, pretty
 from qwenkit.types.message import Message
+from qwenkit.types.tools import ToolRun
 
 MAX_MESSAGES = 40
 MAX_CHARS = 8_000
@@ -32,11 +34,12 @@ def conversation(value: Any) -> Bundle:
     hidden, forgotten = len(value.messages) - len(shown), getattr(value, "forgotten", 0)
     remarks = [f"{forgotten:,} earlier messages forgotten to fit the window"] if forgotten else []
     remarks += [f"… {hidden:,} earlier messages"] if hidden else []
-    bubbles = [_bubble(message) for message in shown] or [note("Nothing said yet.")]
+    results = _results(shown)
+    bubbles = [_bubble(each, results) for each in shown if each.tool_call_id not in results]
     level = bar(value.context_used, value.context_limit) if value.context_limit else ""
     window = f'<p class="qk-level">{level} {escape(_window(value))}</p>'
     facts = foot([escape(line(value.model, MAX_NAME)), escape(f"when full: {value.policy}")])
-    html = page("conversation", window, *map(note, remarks), *bubbles, facts)
+    html = page("conversation", window, *map(note, remarks), *(bubbles or [note("Nothing said yet.")]), facts)
     return {"text/plain": _plain(value, shown, remarks), "text/html": html}
 
 
@@ -52,7 +55,13 @@ def _window(value: Any) -> str:
     return f"{used:,} of {limit:,} tokens" if limit else f"{used:,} tokens"
 
 
-def _bubble(message: Message) -> str:
+def _results(messages: Sequence[Message]) -> dict[str | None, Message]:
+    """The results that stand beside their call, by its id."""
+    asked = {one.get("id") for message in messages for one in message.tool_calls or []} - {None, ""}
+    return {each.tool_call_id: each for each in messages if each.role == "tool" and each.tool_call_id in asked}
+
+
+def _bubble(message: Message, results: Mapping[str | None, Message]) -> str:
     role = message.role if message.role in ("system", "user", "assistant", "tool") else "other"
     if role in ("system", "tool"):
         title = f'{role} <span class="qk-soft">{escape(line(message.text, PREVIEW))}</span>'
@@ -60,7 +69,7 @@ def _bubble(message: Message) -> str:
         inner = source(text) if role == "tool" else _words(text)
         return fold(title, inner + note(rest), kind=f"turn qk-{role}")
     thought = thinking(markdown(message.reasoning_content, chars=MAX_CHARS)) if message.reasoning_content else ""
-    inner = thought + _words(message.text) + _attached(message.content) + _calls(message.tool_calls or [])
+    inner = thought + _words(message.text) + _attached(message.content) + _calls(message.tool_calls or [], results)
     return f'<div class="qk-turn qk-{role}"><p class="qk-who"><small>{escape(_who(message))}</small></p>\n{inner}</div>'
 
 
@@ -81,9 +90,16 @@ def _attached(content: Any) -> str:
     return note("with " + ", ".join(line(kind, MAX_NAME) for kind in kinds[:MAX_CALLS])) if kinds else ""
 
 
-def _calls(wire: Sequence[dict[str, Any]]) -> str:
-    functions = [one.get("function") or {} for one in wire[:MAX_CALLS]]
-    return "".join(call(str(one.get("name", "")), str(one.get("arguments", ""))) for one in functions)
+def _calls(wire: Sequence[dict[str, Any]], results: Mapping[str | None, Message]) -> str:
+    """The calls of a message, each with its result if it has one."""
+    parts = []
+    for one in wire[:MAX_CALLS]:
+        function, result = one.get("function") or {}, results.get(one.get("id"))
+        name, arguments = str(function.get("name", "")), str(function.get("arguments", ""))
+        parts.append(
+            run(ToolRun(name=name, arguments=arguments, result=result.text)) if result else call(name, arguments)
+        )
+    return "".join(parts) + (note(f"… {len(wire) - MAX_CALLS} more calls") if len(wire) > MAX_CALLS else "")
 
 
 def _plain(value: Any, shown: list[Message], remarks: list[str]) -> str:

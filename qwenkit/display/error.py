@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from qwenkit.display.markdown import markdown
-from qwenkit.display.page import Bundle, address, escape, fold, foot, head, note, page, portless, volatile
-from qwenkit.display.text import clip, line
-from qwenkit.errors import QwenError
+from qwenkit.display.page import Bundle, address, escape, fold, foot, head, note, page, portless, source, volatile
+from qwenkit.display.text import clip, line, pretty
+from qwenkit.errors import QwenError, SchemaMismatch
 
 MAX_MESSAGE = 2_000
 MAX_FACT = 200
@@ -44,8 +44,11 @@ def _facts(value: QwenError) -> list[str]:
 
 
 def _arrived(value: QwenError) -> str:
-    """What a broken stream had brought before it broke."""
+    """What a broken stream had brought before it broke; what an answer says that does not fit."""
     text = getattr(value.reply, "text", "")
+    if isinstance(value, SchemaMismatch):
+        shown, rest = clip(pretty(value.text), MAX_MESSAGE)
+        return fold("The answer", source(shown) + note(rest), open=True)
     return fold("What had arrived", f'<div class="qk-body" dir="auto">\n{markdown(text)}</div>') if text else ""
 
 

@@ -5,7 +5,7 @@ Costs are estimates from list prices and say so. Times vary from run to run and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qwenkit.display.page import Bundle, bar, escape, fold, head, note, page, seconds, table, volatile
@@ -16,6 +16,7 @@ from qwenkit.types.usage import Cost
 MAX_ROWS = 40
 MAX_MODELS = 20
 MAX_NAME = 60
+MAX_TOOLS = 8
 
 # Columns that appear only when some call has them.
 _KINDS = ("cached", "reasoning", "audio", "image")
@@ -48,9 +49,10 @@ def _card(value: Ledger, entries: list[Entry]) -> str:
     heads, rows = _by_model(value)
     models = table(heads, [[escape(cell) for cell in row] for row in rows], right=frozenset(range(1, len(heads))))
     shown = entries[-MAX_ROWS:]
+    used = note(_tools_text(value.tools))
     hidden = note(f"… {len(entries) - len(shown):,} earlier calls") if len(entries) > len(shown) else ""
     calls = fold("Call by call", hidden + _calls(shown))
-    return page("ledger", head(_title(value, entries)), _budget(value), models, calls)
+    return page("ledger", head(_title(value, entries)), _budget(value), models, used, calls)
 
 
 def _title(value: Ledger, entries: list[Entry]) -> str:
@@ -93,8 +95,9 @@ def _totals(group: list[Entry]) -> list[str]:
 def _calls(entries: list[Entry]) -> str:
     kinds = [kind for kind in _KINDS if any(getattr(entry, kind) for entry in entries)]
     times = [name for name, read in _TIMES.items() if any(read(entry) is not None for entry in entries)]
-    heads = ["#", "model", "prompt", "completion", *kinds, "≈ cost", *times]
-    rows = [_call(entry, kinds, times) for entry in entries]
+    tools = ["tools"] if any(entry.tools for entry in entries) else []
+    heads = ["#", "model", "prompt", "completion", *kinds, *tools, "≈ cost", *times]
+    rows = [_call(entry, [*kinds, *tools], times) for entry in entries]
     return table(heads, rows, right=frozenset({0, *range(2, len(heads))}))
 
 
@@ -102,14 +105,30 @@ def _call(entry: Entry, kinds: list[str], times: list[str]) -> list[str]:
     failed = "" if entry.ok else ' <span class="qk-bad">failed</span>'
     name = f'<span class="qk-short">{escape(line(entry.model, MAX_NAME))}{failed}</span>'
     counts = [f"{getattr(entry, kind):,}" for kind in ("prompt", "completion")]
-    counts += [f"{getattr(entry, kind):,}" if getattr(entry, kind) else "" for kind in kinds]
+    counts += [_count(getattr(entry, kind)) for kind in kinds]
     cost = escape(entry.cost) if entry.cost else "–"
     return [str(entry.number), name, *counts, cost, *(volatile(seconds(_TIMES[each](entry))) for each in times)]
+
+
+def _count(told: int | dict[str, int]) -> str:
+    """A number of tokens, or how often tools were used."""
+    return escape(tools(told)) if isinstance(told, dict) else f"{told:,}" if told else ""
+
+
+def tools(used: Mapping[str, int]) -> str:
+    """Built-in tools and how often each was used: `2 × web_search`."""
+    shown = [f"{count:,} × {line(name, MAX_NAME)}" for name, count in list(used.items())[:MAX_TOOLS]]
+    return ", ".join([*shown, "…"] if len(used) > MAX_TOOLS else shown)
+
+
+def _tools_text(used: Mapping[str, int]) -> str:
+    return f"Built-in tools: {tools(used)}" if used else ""
 
 
 def _plain(value: Ledger, entries: list[Entry]) -> str:
     heads, rows = _by_model(value)
     parts = [_title(value, entries), columns([heads, *rows], frozenset(range(1, len(heads))))]
+    parts += [_tools_text(value.tools)] if value.tools else []
     if value.budget is not None:
         parts.append(_budget_text(value))
     return "\n".join(parts)

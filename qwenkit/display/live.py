@@ -18,6 +18,7 @@ from qwenkit.display import bundle, drawer
 from qwenkit.display.growing import Draft
 from qwenkit.display.page import Bundle
 from qwenkit.display.reply import MAX_NAME, plain_call
+from qwenkit.display.rounds import plain_run
 from qwenkit.display.text import clean, line
 from qwenkit.errors import ConfigError
 from qwenkit.types.reply import Choice, Piece
@@ -96,7 +97,9 @@ class Card:
 
     def add(self, piece: Piece) -> None:
         now = self._clock()
-        if now < self._next or not (piece.text or piece.thinking or piece.tool):
+        if getattr(piece, "ran", None) is not None:
+            self._drafts.clear()  # a new round: its texts begin from nothing
+        elif now < self._next or not (piece.text or piece.thinking or piece.tool or getattr(piece, "item", None)):
             return
         size, first = 0, not self._shown
         with suppress(Exception):  # a drawing that fails must not cost the stream
@@ -130,7 +133,7 @@ class Print:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._dim = sys.stdout.isatty()
-        self._thinking = self._wrote = False
+        self._thinking = self._wrote = self._open = False
 
     def add(self, piece: Piece) -> None:
         if piece.index == 0 and piece.thinking:
@@ -138,6 +141,9 @@ class Print:
             self._thinking = True
         if piece.index == 0 and piece.text:
             self._write(self._answering(), piece.text)
+        ran: Any = getattr(piece, "ran", None)
+        if ran is not None:
+            self._write(self._answering() + ("\n" if self._open else ""), plain_run(ran) + "\n")
 
     def end(self, remark: str) -> None:
         choices = getattr(self._stream.reply, "choices", [])
@@ -155,6 +161,7 @@ class Print:
 
     def _write(self, code: str, text: str) -> None:
         self._wrote = True
+        self._open = not text.endswith("\n")
         print(code + clean(text), end="", flush=True)
 
 

@@ -9,17 +9,20 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+from msgspec.structs import replace
+
+from qwenkit.display import rounds, structured
 from qwenkit.display.markdown import MAX_CHARS, markdown
 from qwenkit.display.page import Bundle, escape, fold, foot, note, page, seconds, source, volatile
 from qwenkit.display.text import clip, line
+from qwenkit.display.text import pretty as pretty
+from qwenkit.errors import SchemaMismatch
 from qwenkit.types.reply import Choice, Reply, ToolCall
 
 MAX_CHOICES = 8
 MAX_CALLS = 12
 MAX_ARGUMENTS = 2_000
 MAX_NAME = 80
-# Shorter JSON stays on one line.
-ONE_LINE = 76
 
 # What an ending means, for those that need a word.
 _ENDINGS = {
@@ -37,15 +40,32 @@ def reply(value: Reply) -> Bundle:
 def card(value: Reply, *, remark: str = "", running: bool = False, words: Body | None = None) -> str:
     """The card. `remark` says how a drawing ended early; while `running`, `words` draws each choice's text instead."""
     shown = value.choices[:MAX_CHOICES]
-    words = words or partial(answer, chars=MAX_CHARS // max(len(shown), 1))
+    words = words or partial(_words, value, MAX_CHARS // max(len(shown), 1))
     many = len(value.choices) > 1
     parts = [_section(choice, words(choice), many, running) for choice in shown]
+    parts.insert(0, rounds.rounds(value.rounds))
     if len(value.choices) > len(shown):
         parts.append(note(f"… {len(value.choices) - len(shown)} more answers in reply.texts"))
+    if value.rounds and value.tool_calls and not running:
+        parts.append(note("Stopped here: these calls were not carried out. talk() goes on.", "warn"))
     if remark:
         parts.append(note(remark, "warn"))
     facts = [] if running else footer(value)
     return page("reply qk-running" if running else "reply", *parts, foot(facts))
+
+
+def _words(value: Reply, chars: int, choice: Choice) -> str:
+    """A choice's words as its reply wants them: after its prefix, or as the value they hold."""
+    choice = replace(choice, text=value.prefix + choice.text)
+    if value.schema is None or choice.tool_calls:
+        return answer(choice, chars=chars)
+    try:
+        shown = structured.view(value.value if len(value.choices) == 1 else json.loads(choice.text))
+    except SchemaMismatch as wrong:
+        shown = source(pretty(choice.text)) + note(wrong.message, "warn")
+    except ValueError:
+        shown = source(choice.text)
+    return thinking(markdown(choice.thinking, chars=chars // 2)) + shown
 
 
 def answer(choice: Choice, *, chars: int) -> str:
@@ -91,6 +111,7 @@ def footer(value: Reply) -> list[str]:
     return [
         escape(line(value.model or receipt.model, MAX_NAME)),
         "sandbox" if receipt.sandbox else "",
+        _after(len(value.rounds)),
         _tokens(value),
         _cost(value),
         f"{receipt.tries} tries" if receipt.tries > 1 else "",
@@ -104,14 +125,21 @@ def _tokens(value: Reply) -> str:
     if usage is None:
         return ""
     kinds = {"thinking": usage.reasoning, "cached": usage.cached, "audio": usage.audio, "image": usage.image}
+    kinds["written to the cache"] = usage.cache_created
     extra = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
     return f"{usage.prompt:,} + {usage.completion:,} tokens" + (f" ({extra})" if extra else "")
+
+
+def _after(many: int) -> str:
+    return f"after {many} round{'s' if many > 1 else ''} of tools" if many else ""
 
 
 def _cost(value: Reply) -> str:
     if value.cost is None:
         return ""
-    return f"free (live ≈ {escape(value.cost)})" if value.receipt.sandbox else f"≈ {escape(value.cost)}"
+    thought = f", of it thinking {escape(value.thinking_cost)}" if value.thinking_cost else ""
+    live = f"≈ {escape(value.cost)}{thought}"
+    return f"free (live {live})" if value.receipt.sandbox else live
 
 
 def _times(latency: float, first: float | None) -> str:
@@ -120,23 +148,15 @@ def _times(latency: float, first: float | None) -> str:
 
 def plain(value: Reply) -> str:
     """The answer as text; several answers numbered, a tool call as a line of its own."""
-    texts = [_plain_choice(choice) for choice in value.choices[:MAX_CHOICES]]
+    texts = [_plain_choice(choice, value.prefix) for choice in value.choices[:MAX_CHOICES]]
+    if value.rounds:
+        texts[:1] = ["\n".join(text for text in (rounds.plain(value.rounds), *texts[:1]) if text)]
     return texts[0] if len(texts) == 1 else "\n\n".join(f"[{n}] {text}" for n, text in enumerate(texts, 1))
 
 
-def _plain_choice(choice: Choice) -> str:
-    return "\n".join([choice.text, *map(plain_call, choice.tool_calls[:MAX_CALLS])]).strip("\n")
+def _plain_choice(choice: Choice, prefix: str = "") -> str:
+    return "\n".join([prefix + choice.text, *map(plain_call, choice.tool_calls[:MAX_CALLS])]).strip("\n")
 
 
 def plain_call(tool: ToolCall) -> str:
     return f"{line(tool.name, MAX_NAME)}({clip(tool.arguments, MAX_ARGUMENTS)[0]})"
-
-
-def pretty(data: str) -> str:
-    """JSON text set out to be read: on one line when it fits, else indented. Anything else comes back as it is."""
-    try:
-        value = json.loads(data)
-        flat = json.dumps(value, ensure_ascii=False)
-        return flat if len(flat) <= ONE_LINE else json.dumps(value, ensure_ascii=False, indent=2)
-    except (ValueError, RecursionError):
-        return data

@@ -6,6 +6,7 @@ surrogate pair, a line of a megabyte. Here it becomes text that shows what it is
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -54,6 +55,20 @@ def line(text: str, chars: int) -> str:
     """The text on one line of at most `chars` characters."""
     flat = " ".join(clean(text[: chars * 4]).split())
     return flat if len(flat) <= chars and len(text) <= chars * 4 else flat[: chars - 1] + "…"
+
+
+# Shorter JSON stays on one line.
+ONE_LINE = 76
+
+
+def pretty(data: str) -> str:
+    """JSON text set out to be read: on one line when it fits, else indented. Anything else comes back as it is."""
+    try:
+        value = json.loads(data)
+        flat = json.dumps(value, ensure_ascii=False)
+        return flat if len(flat) <= ONE_LINE else json.dumps(value, ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return data
 
 
 def width(text: str) -> int:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from qwenkit import catalogue
 from qwenkit.errors import ConfigError, ServerError
-from qwenkit.protocol import failures
+from qwenkit.protocol import continuing, failures, functions, structured, thinking
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.types.message import Message, Messages
 from qwenkit.types.options import FRIENDLY, KNOWN
@@ -46,6 +47,7 @@ class WireChoice(msgspec.Struct):
     message: WireMessage | None = None
     finish_reason: str | None = None
     logprobs: WireLogprobs | None = None
+    text: str | None = None  # what /completions has in the place of a message
 
 
 class WireCompletion(msgspec.Struct):
@@ -81,27 +83,28 @@ def body(
 ) -> dict[str, Any]:
     """The request body: model, messages, then the options as on the wire, then whatever `extra` adds."""
     refuse_unknown(options)
+    facts = catalogue.model(model)
     wire: dict[str, Any] = {"model": model, "messages": messages(prompt, system)}
     wire.update((name, value) for name, value in options.items() if name not in FRIENDLY)
-    wire.update(thinking_options(options.get("thinking")))
+    wire.update(thinking.wire(options.get("thinking"), facts))
+    if "tools" in wire:
+        wire["tools"] = functions.wire_tools(wire["tools"])
+    if "tool_choice" in wire:
+        wire["tool_choice"] = functions.choice(wire["tool_choice"])
     if isinstance(wire.get("response_format"), str):
         wire["response_format"] = {"type": wire["response_format"]}
+    if options.get("schema") is not None:
+        structured.ask(wire, options["schema"])
+        thinking.hush(wire, facts)
+    if options.get("prefix"):
+        continuing.ask(wire, options["prefix"], facts)
+        thinking.hush(wire, facts)
+    thinking.check(wire, facts, stream)
     if stream:
         wire["stream"] = True
         wire.setdefault("stream_options", {"include_usage": True})
     wire.update(options.get("extra") or {})
     return wire
-
-
-def thinking_options(thinking: bool | int | str | None) -> dict[str, Any]:
-    """`True` or `False` switches thinking, a number is a token budget, a word an effort."""
-    if thinking is None:
-        return {}
-    if isinstance(thinking, bool):
-        return {"enable_thinking": thinking}
-    if isinstance(thinking, int):
-        return {"enable_thinking": True, "thinking_budget": thinking}
-    return {"reasoning_effort": thinking}
 
 
 def refuse_unknown(options: Mapping[str, Any]) -> None:
@@ -142,7 +145,7 @@ def read(data: bytes, *, request: str = "", request_id: str = "") -> Reply:
 
 
 def _choice(wire: WireChoice) -> Choice:
-    said = wire.message or WireMessage()
+    said = wire.message or WireMessage(content=wire.text)
     return Choice(
         index=wire.index,
         text=said.content or "",

@@ -30,6 +30,7 @@ class WireChunkChoice(msgspec.Struct, gc=False):
     delta: WireDelta | None = None
     finish_reason: str | None = None
     logprobs: WireLogprobs | None = None
+    text: str | None = None  # what /completions has in the place of a delta
 
 
 class WireChunk(msgspec.Struct, gc=False):
@@ -99,8 +100,10 @@ class _Growing:
 class ChatFold(Fold[Piece, Reply]):
     """The fold of a chat stream."""
 
-    def __init__(self, *, cumulative: bool = False, request: str = "") -> None:
+    def __init__(self, *, cumulative: bool = False, request: str = "", schema: Any = None, prefix: str = "") -> None:
         super().__init__(request=request)
+        self.schema = schema
+        self.prefix = prefix
         self.cumulative = cumulative
         self._growing: dict[int, _Growing] = {}
         self._head: WireChunk | None = None
@@ -139,7 +142,7 @@ class ChatFold(Fold[Piece, Reply]):
 
     def _grow(self, wire: WireChunkChoice) -> list[Piece]:
         growing = self._growing.get(wire.index) or self._growing.setdefault(wire.index, _Growing(wire.index))
-        delta = wire.delta or WireDelta()
+        delta = wire.delta or WireDelta(content=wire.text)
         piece = Piece(index=wire.index)
         if delta.content:
             piece.text = self._new_text(growing, delta.content)
@@ -178,6 +181,8 @@ class ChatFold(Fold[Piece, Reply]):
             model=head.model or "",
             created=head.created or 0,
             events=list(self._events),
+            prefix=self.prefix,
+            schema=self.schema,
         )
 
     def words(self) -> str:

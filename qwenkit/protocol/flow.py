@@ -1,27 +1,31 @@
 """A call, written once.
 
-A call is a plain generator: it yields a `Request` and receives an `Answer`, or yields a `Pause` and receives nothing.
+A call is a plain generator: it yields a `Request` and receives an `Answer`, yields a `Pause` and receives nothing, or
+yields `Together`, several flows to run at once, and receives what became of each, or yields `Run`, the tools a model
+asked for, and receives their results.
 It opens no socket and reads no clock, so the same lines serve the blocking client, the awaited one, and the tests,
 which answer by hand. `qwenkit.transport.http` and `http_async` hold the two drivers that run it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
+
+from qwenkit.protocol.upload import Upload
 
 T = TypeVar("T")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request to send. `stream` asks for the answer's body to stay open."""
+    """One HTTP request to send. `stream` asks for the answer's body to stay open; an `Upload` can be sent again."""
 
     method: str
     url: str
     headers: dict[str, str] = {}
-    body: bytes | None = None
+    body: bytes | Upload | None = None
     key: Any = None
     stream: bool = False
     timeout: float = 300.0
@@ -52,5 +56,25 @@ class Pause(msgspec.Struct, frozen=True):
     seconds: float
 
 
-Step: TypeAlias = "Request | Pause"
-Flow: TypeAlias = Generator["Request | Pause", Any, T]
+class Together(msgspec.Struct, frozen=True):
+    """Run these flows, at most `most` of them at once, begun in their order and no sooner than there is room.
+
+    The answer is a list in the same order: what each returned, or the exception it ended with. A flow that no longer
+    wants to run, because another failed, returns before its first request.
+    """
+
+    flows: Iterable[Flow[Any]]
+    most: int = 4
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Call these functions of the user's and send back a list of what they return, in the same order.
+
+    What returns an awaitable is awaited. What waits runs together; how the rest runs is the driver's to say.
+    """
+
+    jobs: list[Callable[[], Any]]
+
+
+Step: TypeAlias = "Request | Pause | Together | Run"
+Flow: TypeAlias = Generator["Request | Pause | Together | Run", Any, T]

@@ -56,7 +56,7 @@ def send(request: Request, patience: Patience) -> Flow[Answer]:
             error = failures.from_answer(answer, request)
         error.tries = retry + 1
         wait = patience.pause(retry, getattr(error, "retry_after", None))
-        if retry >= patience.max_retries or not _may_heal(error):
+        if retry >= patience.max_retries or not may_heal(error):
             raise error
         if patience.clock() - started + wait > patience.budget:
             raise error
@@ -64,7 +64,8 @@ def send(request: Request, patience: Patience) -> Flow[Answer]:
         retry += 1
 
 
-def _may_heal(error: APIError | TransportError) -> bool:
+def may_heal(error: APIError | TransportError) -> bool:
+    """Whether the same request may work later."""
     if isinstance(error, TransportError):
         return error.kind in _HEALING
     return error.retry == "yes" and (error.most_tries is None or error.tries <= error.most_tries)

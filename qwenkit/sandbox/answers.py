@@ -31,6 +31,7 @@ class Letterhead:
     created: int
     thinking: bool = False
     logprobs: int | None = None  # how many alternatives to show; None: no log-probabilities at all
+    cumulative: bool = False  # each chunk of a stream repeats the text so far
 
     def completion(self, answers: list[Answer], usage: Json) -> Json:
         """The whole answer as one object."""
@@ -102,12 +103,14 @@ class Letterhead:
             opening = {}
         for thought in answer.thinking:
             yield _step(index, {"content": None, "reasoning_content": thought})
+        before = ""
         for token in answer.tokens:
-            yield _step(index, self._said(token.text), self._logprobs([token]))
+            yield _step(index, self._said(before + token.text), self._logprobs([token]))
+            before += token.text if self.cumulative else ""
         for fragment in self._fragments(answer, index):
             yield _step(index, {"content": None, **opening, "tool_calls": [fragment]})
             opening = {}
-        yield _step(index, self._said(""), finish_reason=answer.finish_reason)
+        yield _step(index, self._said(before), finish_reason=answer.finish_reason)
 
     def _opening(self) -> Json:
         if self.thinking:
@@ -138,7 +141,7 @@ def _with_bytes(text: str, logprob: float) -> Json:
     return {"token": text, "bytes": list(text.encode("utf-8", "replace")), "logprob": logprob}
 
 
-def usage(answers: Iterable[Answer], prompt_tokens: int, details: Json, thinking: bool) -> Json:
+def usage(answers: Iterable[Answer], prompt_tokens: int, details: Json | None, thinking: bool) -> Json:
     """The bill: reasoning and tool calls count as output."""
     answers = list(answers)
     reasoning = sum(len(answer.thinking) for answer in answers)

@@ -39,6 +39,7 @@ from qwenkit.sandbox.routing import routes
 from qwenkit.sandbox.service import Service
 
 LARGEST_BODY = 16 * 1024 * 1024  # the shared hosts' limit
+LARGEST_UPLOAD = 151 * 1024 * 1024  # a file of 150 MB and the form around it
 WHAT = (
     "This is the qwenkit sandbox, a small program on this machine that speaks the DashScope protocols for lessons and "
     "tests. It is not Qwen and sends nothing anywhere."
@@ -86,7 +87,7 @@ class App:
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = Headers(scope=scope), scope["path"]
         auth.check_neighbour(headers)
-        body = await _read(receive)
+        body = await _read(receive, LARGEST_UPLOAD if path == files.PATH else LARGEST_BODY)
         scope["state"]["body"] = body
         query = QueryParams(scope["query_string"])
         self.service.journal.note(
@@ -134,7 +135,7 @@ class _Door:
 
     async def refuse(self, refusal: Refusal, scope: Scope, receive: Receive) -> None:
         if self.begun:
-            await self.send({"type": "http.response.body", "body": error_event(refusal), "more_body": False})
+            await self.send({"type": "http.response.body", "body": error_event(refusal, scope), "more_body": False})
             return
         kind = "text/event-stream;charset=UTF-8" if refusal.framed else "application/json"
         body = refusal.body(scope["path"], self.request_id)
@@ -142,7 +143,7 @@ class _Door:
         await Response(body, refusal.status, headers)(scope, receive, self)
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, most: int) -> bytes:
     """The whole body, which is then at hand for the journal and the route."""
     pieces: list[bytes] = []
     size, more = 0, True
@@ -152,7 +153,7 @@ async def _read(receive: Receive) -> bytes:
             raise ClientDisconnect
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > LARGEST_BODY:
+        if size > most:
             raise Refusal("BadRequest.TooLarge")
         more = message.get("more_body", False)
     return b"".join(pieces)

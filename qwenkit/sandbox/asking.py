@@ -9,17 +9,29 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from qwenkit.sandbox.mind import Answer, Prompt, Sampling, answer
+from qwenkit.catalogue import tokens
+from qwenkit.sandbox.mind import Answer, Prompt, Sampling, Token, answer
 from qwenkit.sandbox.order import EFFORTS, Order
 from qwenkit.sandbox.service import Service
+from qwenkit.sandbox.translating import translated
 
 USUAL_SEED = 1234
+_DEPTHS = {"minimal": "low", "low": "low", "high": "high", "xhigh": "high", "max": "high"}
 
 
 def ask(service: Service, order: Order) -> list[Answer]:
     """One answer for each choice that was ordered."""
+    if order.model.family == "mt":
+        return [_capped(written(translated(order), order.body.get("max_tokens")), order)]
     prompt = _prompt(service, order)
     return [_capped(answer(prompt, index), order) for index in range(order.choices)]
+
+
+def written(text: str, most: int | None = None) -> Answer:
+    """An answer that is settled word for word: nothing about it is drawn."""
+    pieces = tokens.split(text)
+    said = [Token(piece, 0.0, []) for piece in pieces[:most]]
+    return Answer(said, finish_reason="stop" if len(said) == len(pieces) else "length")
 
 
 def _prompt(service: Service, order: Order) -> Prompt:
@@ -34,6 +46,7 @@ def _prompt(service: Service, order: Order) -> Prompt:
         response_format=body.get("response_format"),
         thinking=order.thinking,
         thinking_budget=_budget(order),
+        effort=_DEPTHS.get(body.get("reasoning_effort") or "", ""),
         sampling=_sampling(service, order),
         max_tokens=body.get("max_tokens"),
         stop=[stop] if isinstance(stop, str) else [each for each in stop if isinstance(each, str) and each],

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from qwenkit.sandbox.errors import COMPATIBLE, Refusal
+from qwenkit.sandbox.errors import Refusal, is_nested
 from qwenkit.sandbox.identity import digest
 from qwenkit.sandbox.routing import Verb
 from qwenkit.sandbox.service import Service
@@ -38,7 +38,7 @@ def check_neighbour(headers: Mapping[str, str]) -> None:
 def check_key(service: Service, path: str, headers: Mapping[str, str], *, temporary: bool = True) -> None:
     """Refuse a missing, wrong or expired key, and a workspace that this sandbox was told not to have."""
     key = _bearer(headers)
-    if not key and not path.startswith(COMPATIBLE):
+    if not key and not is_nested(path):
         raise Refusal("InvalidApiKey", "No API-key provided.")
     permanent = hmac.compare_digest(key.encode(), service.key.encode())
     if not permanent and not (temporary and service.shelf(Tokens).lives(digest(key), service.clock())):

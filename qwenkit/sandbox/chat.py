@@ -5,34 +5,55 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from qwenkit.catalogue import tokens
 from qwenkit.sandbox.answers import Letterhead, usage
+from qwenkit.sandbox.attached import attached
 from qwenkit.sandbox.errors import invalid
-from qwenkit.sandbox.order import Order
+from qwenkit.sandbox.order import Body, Order
 from qwenkit.sandbox.routing import Verb, json_body
 from qwenkit.sandbox.rules import check
+from qwenkit.sandbox.searching import found, grounded
 from qwenkit.sandbox.service import Service
 
+if TYPE_CHECKING:
+    from qwenkit.sandbox.mind import Answer
+
+Json = dict[str, Any]
 EVENT_STREAM = {"content-type": "text/event-stream;charset=UTF-8", "cache-control": "no-cache"}
 
 
 async def completions(service: Service, request: Request) -> Response:
-    from qwenkit.sandbox.asking import ask
-
     order = check(json_body(request))
-    prompt_tokens = _prompt_tokens(order)
-    answers = ask(service, order)
-    details = service.cache.details(order.model.line, order.messages, prompt_tokens, service.clock())
-    bill = usage(answers, prompt_tokens, details, order.thinking)
-    head = _letterhead(service, order, request.state.request_id)
+    head, answers, bill = _answered(service, order, request.state.request_id)
     if not order.stream:
         return JSONResponse(head.completion(answers, bill))
     events = head.events(answers, bill if order.include_usage else None)
     return StreamingResponse(paced(events, service.pace), headers=EVENT_STREAM)
+
+
+def completed(service: Service, body: Body, request_id: str) -> Json:
+    """The whole answer, also of a model that only streams: batches have no stream to read."""
+    head, answers, bill = _answered(service, check({**body, "stream": True}), request_id)
+    return head.completion(answers, bill)
+
+
+def _answered(service: Service, order: Order, request_id: str) -> tuple[Letterhead, list[Answer], Json]:
+    from qwenkit.sandbox.asking import ask
+
+    order = grounded(order, found(order))
+    read = attached(service, order)
+    prompt_tokens = _prompt_tokens(order) + read.tokens
+    answers = ask(service, read.order)
+    details = None  # translation models have none
+    if order.model.family != "mt":
+        details = service.cache.details(order.model.line, order.messages, prompt_tokens, service.clock())
+    bill = usage(answers, prompt_tokens, details, order.thinking)
+    return _letterhead(service, order, request_id), answers, bill
 
 
 async def paced(events: Iterator[bytes], pace: float | None) -> AsyncIterator[bytes]:
@@ -63,6 +84,7 @@ def _letterhead(service: Service, order: Order, request_id: str) -> Letterhead:
         int(service.clock()),
         order.thinking,
         alternatives if wanted else None,
+        order.model.cumulative_stream,
     )
 
 

@@ -1,24 +1,29 @@
 """Refusals: one table of codes with their status, spellings and documented text, and the two envelopes they travel in.
 
 A route raises `Refusal("InvalidParameter", "Range of n should be [1, 4]")`; the path decides the body. Below
-`/compatible-mode/` it is an `error` object with the compatible spelling, everywhere else, and for the Responses and
-Conversations APIs, the flat native one. Texts
-keep the service's own spelling, because clients match on them.
+`/compatible-mode/` it is an `error` object with the compatible spelling; everywhere else, and for the Responses and
+Conversations APIs, the flat native one. Texts keep the service's own spelling, because clients match on them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 COMPATIBLE = "/compatible-mode/"
-_FLAT = ("/compatible-mode/v1/responses", "/compatible-mode/v1/conversations")
+_RESPONSES = re.compile(r"(?:/api/v2/apps/protocols)?/compatible-mode/v1/(?:responses|conversations)(?:/|$)")
 
 
 def is_nested(path: str) -> bool:
     """Whether errors of this path are an `error` object in the compatible spelling."""
-    return path.startswith(COMPATIBLE) and not path.startswith(_FLAT)
+    return path.startswith(COMPATIBLE) and not is_responses(path)
+
+
+def is_responses(path: str) -> bool:
+    """Whether a path, of either prefix, belongs to the Responses or the Conversations API."""
+    return bool(_RESPONSES.match(path))
 
 
 class Code(NamedTuple):
@@ -58,6 +63,8 @@ TABLE: dict[str, Code] = {
     "ModelNotFound": Code(404, "Model can not be found.", "model_not_found"),
     "model_not_supported": Code(404, "Unsupported model for OpenAI compatibility mode."),
     "NotFound": Code(404, "Request path not found."),
+    "Not Found": Code(404, "Not support"),
+    "Method Not Allowed": Code(405, "Request method is not supported."),
     "RequestTimeOut": Code(408, "Request timed out, please try again later."),
     "Conflict": Code(409, "The resource already exists."),
     "Throttling": Code(429, "Requests throttling triggered."),
@@ -130,11 +137,15 @@ class Refusal(Exception):
 
     def _envelope(self, path: str, request_id: str) -> dict[str, Any]:
         if not is_nested(path):
-            return {"code": self.code, "message": self.message or self.row.text, "request_id": request_id}
+            return self.flat(request_id)
         envelope: dict[str, Any] = {"error": self.in_band(), "request_id": request_id}
         if self.reached:
             envelope["id"] = f"chatcmpl-{request_id}"
         return envelope
+
+    def flat(self, request_id: str) -> dict[str, Any]:
+        """The native envelope, which is also the data of an error frame."""
+        return {"code": self.code, "message": self.message or self.row.text, "request_id": request_id}
 
     def in_band(self) -> dict[str, Any]:
         """The `error` object itself, as it also appears inside a stream."""

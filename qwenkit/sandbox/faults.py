@@ -12,10 +12,13 @@ A fault is a short text:
     reset   reset:headers        the connection is reset before the answer, or just after its headers
     sse400                       a 400 whose body is framed as an event
     html   empty                 a proxy's HTML page with 502; a 200 with nothing in it
+
+A fault meets the next request, the next few, or with a rate a share of all: which ones is chance, the same every time.
 """
 
 from __future__ import annotations
 
+import random
 import re
 import threading
 from dataclasses import dataclass
@@ -69,6 +72,11 @@ class _Waiting:
     fault: Fault
     times: int | None
     path: str
+    rate: float | None
+    chance: random.Random
+
+    def meets(self, path: str) -> bool:
+        return self.path in path and (self.rate is None or self.chance.random() < self.rate)
 
 
 class Faults:
@@ -78,9 +86,14 @@ class Faults:
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
 
-    def add(self, spec: str, times: int | None = 1, path: str | None = None) -> None:
-        """Let the next `times` requests fail (None: all until cleared) whose path contains `path`."""
-        waiting = _Waiting(parse(spec), times, path or "")
+    def add(self, spec: str, times: int | None = 1, path: str | None = None, rate: float | None = None) -> None:
+        """Let the next `times` requests fail (None: all until cleared) whose path contains `path`.
+
+        With a `rate`, such as 0.05 for one in twenty, that share of them fails until cleared, `times` or not.
+        """
+        if rate is not None and not 0 <= rate <= 1:
+            raise ValueError(f"a rate cannot be {rate!r}: use a share such as 0.05")
+        waiting = _Waiting(parse(spec), None if rate is not None else times, path or "", rate, random.Random(spec))
         with self._lock:
             self._waiting.append(waiting)
 
@@ -92,7 +105,7 @@ class Faults:
         """The fault that a request to `path` meets, if any."""
         with self._lock:
             for waiting in self._waiting:
-                if waiting.path in path:
+                if waiting.meets(path):
                     self._use(waiting)
                     return waiting.fault
         return None

@@ -8,10 +8,10 @@ import uuid
 
 
 class RequestIds:
-    """UUID-shaped request ids, counted from a seed."""
+    """UUID-shaped request ids, counted from a seed; each start on the same data counts ids of its own."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, start: int = 0) -> None:
+        self._seed = f"{seed}.{start}" if start else str(seed)
         self._numbers = itertools.count(1)
 
     def next(self) -> str:

@@ -1,7 +1,8 @@
 """The journal: which requests arrived, for tests and lessons that look at the wire from the other side.
 
 Keys are not in it: the Authorization header is masked, and `auth` holds its scheme and the digest of its key, enough to
-tell whether two clients sent the same one. It forgets the oldest beyond a number of requests and of bytes.
+tell whether two clients sent the same one. It forgets the oldest beyond a number of requests and of bytes, and of an
+uploaded file it keeps the beginning.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from qwenkit.sandbox.identity import digest
 
 MOST_REQUESTS = 1000
 MOST_BYTES = 32 * 1024 * 1024
+MOST_OF_UPLOAD = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Journal:
     ) -> None:
         scheme, _, key = headers.get("authorization", "").rpartition(" ")
         auth = {"scheme": scheme, "sha256": digest(key)} if key else {}
+        if headers.get("content-type", "").startswith("multipart/"):
+            body = body[:MOST_OF_UPLOAD]
         shown = {name: f"{scheme} ***" if name == "authorization" else value for name, value in headers.items()}
         with self._lock:
             self._seen.append(Seen(method, path, dict(query), shown, auth, request_id, body))
@@ -62,3 +66,8 @@ class Journal:
     def list(self) -> list[Seen]:
         with self._lock:
             return list(self._seen)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._seen.clear()
+            self._bytes = 0

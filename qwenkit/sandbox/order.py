@@ -87,9 +87,15 @@ def thinks(body: Body, model: Model) -> bool:
     asked = body.get("enable_thinking")
     if asked is None and body.get("reasoning_effort"):
         asked = body["reasoning_effort"] != "none"
-    if model.open and last_words(body["messages"]).rstrip().endswith("/no_think"):
-        return False
-    return model.thinking == "on" if asked is None else bool(asked)
+    thinking = model.thinking == "on" if asked is None else bool(asked)
+    return thinking and not (model.open and _told_not_to(body["messages"]))
+
+
+def _told_not_to(messages: list[dict[str, Any]]) -> bool:
+    """Open hybrids obey the latest `/think` or `/no_think` at the end of a user message."""
+    said = [last_words([each]).rstrip() for each in messages if each["role"] == "user"]
+    orders = [text.endswith("/no_think") for text in said if text.endswith(("/no_think", "/think"))]
+    return bool(orders) and orders[-1]
 
 
 def tool_name(tool: Any) -> str:

@@ -1,26 +1,29 @@
 """How a route module offers its routes: a list of (method, path, function), gathered by `app`.
 
-A function takes the service and the request and returns a response, or raises a `Refusal`. A path asked with another
-method answers as the service does, with 400 and not 405.
+A function takes the service and the request and returns a response, or raises a `Refusal`. The method `ANY` stands for
+every method not named. A path asked with another method answers as the service does: 400, and 405 only where the
+Responses API lives.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, Never
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from qwenkit.sandbox.errors import COMPATIBLE, Refusal
+from qwenkit.sandbox.errors import COMPATIBLE, Refusal, is_responses
 from qwenkit.sandbox.service import Service
 
 Endpoint = Callable[[Service, Request], Awaitable[Response]]
 Verb = tuple[str, str, Endpoint]
+ANY = "*"
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -33,11 +36,17 @@ class Resource:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        endpoint = self.methods.get(request.method)
+        endpoint = self.methods.get(request.method) or self.methods.get(ANY)
         if endpoint is None:
-            raise Refusal("InvalidParameter", f"Request method '{request.method}' is not supported.")
+            raise _wrong_method(request.method, scope["path"])
         response = await endpoint(self.service, request)
         await response(scope, receive, send)
+
+
+def _wrong_method(method: str, path: str) -> Refusal:
+    if is_responses(path):
+        return Refusal("Method Not Allowed", f"Method '{method}' is not allowed for '{path}'.")
+    return Refusal("InvalidParameter", f"Request method '{method}' is not supported.")
 
 
 def routes(service: Service, verbs: Iterable[Verb]) -> list[Route]:
@@ -52,17 +61,23 @@ def json_body(request: Request) -> dict[str, Any]:
     """The JSON object in the body, which `app` has read already."""
     raw: bytes = request.state.body
     try:
-        body = json.loads(raw, parse_constant=_no_constant)
+        body = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
         if _ESCAPED_SURROGATE.search(raw):  # half a character could be read, but never be answered
             json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body
-    if request.url.path.startswith(COMPATIBLE):
+    if request.url.path.startswith(COMPATIBLE) or is_responses(request.url.path):
         raise Refusal("InvalidParameter", "Required body invalid, please check the request body format.")
     raise Refusal("BadRequest.IllegalInput")
 
 
-def _no_constant(name: str) -> None:
+def _finite(text: str) -> float:
+    """1e999 could be read, but never be answered."""
+    value = float(text)
+    return value if math.isfinite(value) else _no_constant(text)
+
+
+def _no_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")

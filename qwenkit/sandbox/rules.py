@@ -7,14 +7,17 @@ What passes becomes an `Order`. What depends on the model (limits, thinking, too
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from qwenkit.catalogue import Model
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.messages import all_words, check_messages
 from qwenkit.sandbox.order import EFFORTS, Body, Order, asked_model, thinks, tool_name
+from qwenkit.sandbox.searching import STRATEGIES
+from qwenkit.sandbox.translating import check_translation
 
+FRESHNESS = (7, 30, 180, 365)
 SEED_CEILING = 2**63 - 1
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CHOICES = ("none", "auto", "required")
@@ -84,6 +87,28 @@ def _every_name(fits: Callable[[str], object]) -> Callable[[Any, Model], bool]:
     return lambda tools, model: all(fits(tool_name(tool)) for tool in tools)
 
 
+def _searches(value: Any, model: Model) -> bool:
+    return not value or not (model.family == "mt" or model.name.lower().startswith(("kimi", "moonshot")))
+
+
+def _search_option(name: str, known: Collection[Any]) -> Callable[[Any, Model], bool]:
+    return lambda options, model: options.get(name) is None or options[name] in list(known)
+
+
+def _sites(options: Any, model: Model) -> bool:
+    sites = options.get("assigned_site_list") or []
+    return isinstance(sites, list) and len(sites) <= 25 and all(map(_text, sites))
+
+
+def _turbo_only(options: Any, model: Model) -> bool:
+    narrow = options.get("freshness") or options.get("assigned_site_list")
+    return not narrow or options.get("search_strategy") in (None, "turbo")
+
+
+def _no_agent(options: Any, model: Model) -> bool:
+    return options.get("search_strategy") != "agent" or not model.line.startswith("qwen3.8")
+
+
 _LENGTH = "Range of max_tokens should be [1, {longest}]"
 _FORMAT = (
     "Unknown format of response_format, response_format should be a dict, includes 'type' and an optional key "
@@ -138,6 +163,14 @@ RULES = (
     ),
     Rule("thinking_budget", _from(1), _BUDGET),
     Rule("thinking_budget", lambda value, model: value <= (model.max_thinking or value), _BUDGET),
+    Rule("enable_search", lambda value, model: isinstance(value, bool), "'enable_search' must be Boolean"),
+    Rule("enable_search", _searches, "This model does not support enable_search."),
+    Rule("search_options", lambda value, model: isinstance(value, dict), "'search_options' must be a dict"),
+    Rule("search_options", _search_option("search_strategy", STRATEGIES), "Unknown search_strategy: {value}"),
+    Rule("search_options", _search_option("freshness", FRESHNESS), "freshness should be one of [7, 30, 180, 365]"),
+    Rule("search_options", _sites, "assigned_site_list should be a list of at most 25 host names"),
+    Rule("search_options", _turbo_only, "freshness and assigned_site_list require search_strategy turbo"),
+    Rule("search_options", _no_agent, "The model {model.name} does not support the search_strategy agent."),
     Rule("reasoning_effort", lambda value, model: value in tuple(EFFORTS), "Unknown reasoning_effort: {value}"),
 )
 
@@ -196,6 +229,8 @@ def check(body: Body) -> Order:
     for clash in CLASHES:
         if clash.happens(order):
             raise Refusal(clash.code, clash.text, reached=True)
+    if model.family == "mt":
+        check_translation(order)
     return order
 
 

@@ -118,9 +118,15 @@ class Sandbox:
         """The latest requests, oldest first, with keys masked."""
         return self._journal.list()
 
-    def fault(self, spec: str, times: int | None = 1, path: str | None = None) -> None:
-        """Let the next `times` requests whose path contains `path` fail; `qwenkit.sandbox.faults` lists the ways."""
-        self._faults.add(spec, times, path)
+    def clear_requests(self) -> None:
+        self._journal.clear()
+
+    def fault(self, spec: str, times: int | None = 1, path: str | None = None, rate: float | None = None) -> None:
+        """Let the next `times` requests whose path contains `path` fail; `qwenkit.sandbox.faults` lists the ways.
+
+        `rate=0.05` lets one in twenty fail instead, the same ones every time, until `clear_faults`.
+        """
+        self._faults.add(spec, times, path, rate)
 
     def clear_faults(self) -> None:
         self._faults.clear()

@@ -11,7 +11,7 @@ from qwenkit.sandbox.caching import PromptCache
 from qwenkit.sandbox.faults import Faults
 from qwenkit.sandbox.identity import RequestIds
 from qwenkit.sandbox.journal import Journal
-from qwenkit.sandbox.store import Store
+from qwenkit.sandbox.store import Starts, Store
 
 Shelf = TypeVar("Shelf")
 
@@ -35,7 +35,7 @@ class Service:
     _shelves: dict[type, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.ids = RequestIds(self.seed)
+        self.ids = RequestIds(self.seed, self.shelf(Starts).begun())
 
     def shelf(self, kind: Callable[[Store], Shelf]) -> Shelf:
         """The one shelf of its kind: `service.shelf(Tokens)`. Made, with its table, when first asked for."""

@@ -61,3 +61,17 @@ class Tokens:
     def lives(self, digest: str, now: float) -> bool:
         rows = self._store.run("SELECT expires_at FROM tokens WHERE digest = ?", digest)
         return bool(rows) and now < rows[0][0]
+
+
+class Starts:
+    """How often a sandbox has been started on this data, so that ids of one start never come again in the next."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        store.run("CREATE TABLE IF NOT EXISTS starts (at INTEGER PRIMARY KEY)")
+
+    def begun(self) -> int:
+        """The starts before this one, which is counted now."""
+        before: int = self._store.run("SELECT COUNT(*) FROM starts")[0][0]
+        self._store.run("INSERT INTO starts DEFAULT VALUES")
+        return before

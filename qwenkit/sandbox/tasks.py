@@ -1,7 +1,136 @@
-"""tasks"""
+"""Asynchronous tasks: submitted, looked at until they are done, cancelled while they wait, listed for a day.
+
+A family that answers later registers a worker for its service path and hands its body to `submit`. Nothing runs in the
+background: a task moves one state each time it is asked for, PENDING, RUNNING, then its end, and its work is done in
+that last step. So the same polls always see the same states, and a task nobody asks for waits. Listing moves nothing.
+Times are China's, as the service writes them.
+"""
 
 from __future__ import annotations
 
-from qwenkit.sandbox.routing import Verb
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
-ROUTES: list[Verb] = []
+from starlette.requests import Request
+from starlette.responses import Response
+
+from qwenkit.sandbox import results
+from qwenkit.sandbox.errors import Refusal
+from qwenkit.sandbox.routing import Verb
+from qwenkit.sandbox.service import Service
+from qwenkit.sandbox.task_shelf import Task, Tasks, listing, stamp
+
+Json = dict[str, Any]
+KIND = "application/json;charset=UTF-8"
+NO_ASYNC = "Current user api does not support asynchronous calls."
+NO_SYNC = "current user api does not support synchronous calls."
+NOT_PENDING = "Failed to cancel the task, please confirm if the task is in PENDING status."
+KEPT = 24 * 3600.0
+PATIENCE = 3 * 3600.0  # seconds after which a task without a result is given up
+
+
+class Outcome(NamedTuple):
+    """What a task's work gave: fields of `output`, the bill, and how many parts of how many succeeded."""
+
+    output: Json
+    usage: Json = {}
+    total: int = 1
+    succeeded: int = 1
+
+
+Worker = Callable[[Service, Task, str], Awaitable[Outcome]]
+"""Does a task's work: the service, the task with its body, and the address results are served at."""
+WORKERS: dict[str, Worker] = {}
+
+
+def enabled(request: Request, header: str) -> bool:
+    """Whether a switch that travels as a header is on."""
+    return request.headers.get(header, "").strip().lower() == "enable"
+
+
+def must_be_async(request: Request) -> None:
+    if not enabled(request, "x-dashscope-async"):
+        raise Refusal("AccessDenied", NO_SYNC)
+
+
+def submit(service: Service, request: Request, body: Json) -> Response:
+    """Take a body in as a task of the path it was posted to. The asynchronous header is a must."""
+    must_be_async(request)
+    kind = request.url.path.partition("/services/")[2]
+    task = service.shelf(Tasks).add(kind, str(body["model"]), body, request.state.request_id, service.clock())
+    return _answer({"output": {"task_status": task.status, "task_id": task.id}, "request_id": request.state.request_id})
+
+
+async def query(service: Service, request: Request) -> Response:
+    """A task as it stands, one state further than when it was last asked for."""
+    shelf, now, name = service.shelf(Tasks), service.clock(), request.path_params["task_id"]
+    task = shelf.get(name)
+    if task is None or (task.ended and now > task.ended + KEPT):
+        return _answer(_told(request, {"task_id": name, "task_status": "UNKNOWN"}))
+    if not task.ended and shelf.claim(name):
+        try:
+            task = await _moved(service, task, str(request.base_url).rstrip("/"))
+            shelf.save(task)
+        finally:
+            shelf.release(name)
+    return _answer(_told(request, _output(task), task.usage))
+
+
+async def _moved(service: Service, task: Task, root: str) -> Task:
+    now = service.clock()
+    if now > task.submitted + PATIENCE:
+        return task.over("FAILED", now, {"code": "InternalError.Timeout", "message": "The task timed out."}, {})
+    if task.status == "PENDING":
+        return task.running(now)
+    try:
+        done = await WORKERS[task.kind](service, task, root)
+    except Refusal as refusal:
+        told = refusal.flat("")
+        return task.over("FAILED", now, {"code": told["code"], "message": told["message"], **_metrics(1, 0, 1)}, {})
+    metrics = _metrics(done.total, done.succeeded, done.total - done.succeeded)
+    return task.over("SUCCEEDED", now, {**done.output, **metrics}, done.usage)
+
+
+def _output(task: Task) -> Json:
+    times = {"submit_time": task.submitted, "scheduled_time": task.scheduled, "end_time": task.ended}
+    told = {name: stamp(moment) for name, moment in times.items() if moment}
+    return {"task_id": task.id, "task_status": task.status, **told, **_metrics(1, 0, 0), **task.output}
+
+
+def _metrics(total: int, succeeded: int, failed: int) -> Json:
+    return {"task_metrics": {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}}
+
+
+async def cancel(service: Service, request: Request) -> Response:
+    shelf = service.shelf(Tasks)
+    task = shelf.get(request.path_params["task_id"])
+    if task is None or task.status != "PENDING":
+        raise Refusal("UnsupportedOperation", NOT_PENDING, status=400)
+    shelf.save(task.over("CANCELED", service.clock(), {}, {}))
+    return _answer({"request_id": request.state.request_id})
+
+
+async def every(service: Service, request: Request) -> Response:
+    found = listing(service, request.query_params)
+    return _answer({**found, "request_id": request.state.request_id})
+
+
+def _told(request: Request, output: Json, usage: Json | None = None) -> Json:
+    told: Json = {"request_id": request.state.request_id, "output": output}
+    return {**told, "usage": usage} if usage else told
+
+
+def _answer(body: Json) -> Response:
+    return Response(json.dumps(body, ensure_ascii=False), headers={"content-type": KIND})
+
+
+_TASK = "/api/v1/tasks/{task_id}"
+ROUTES: list[Verb] = [
+    *results.ROUTES,
+    ("GET", "/api/v1/tasks", every),
+    ("GET", "/api/v1/tasks/", every),
+    ("GET", _TASK, query),
+    ("POST", _TASK, query),
+    ("POST", f"{_TASK}/cancel", cancel),
+]

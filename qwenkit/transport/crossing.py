@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
+from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from qwenkit.errors import ConfigError, TransportError
 from qwenkit.protocol.flow import Request
+from qwenkit.protocol.upload import Upload
 from qwenkit.transport.observer import Watches
 
 
@@ -68,7 +71,25 @@ def outgoing(request: Request) -> httpx.Request:
     seconds = request.timeout
     patience = {"connect": min(seconds, 15.0), "read": seconds, "write": seconds, "pool": seconds}
     url = _parsed(request.url)
-    return httpx.Request(request.method, url, headers=headers, content=request.body, extensions={"timeout": patience})
+    told: dict[str, Any] = {"content": request.body}
+    if isinstance(request.body, Upload):
+        headers = {"Host": url.netloc.decode(), **headers}  # httpx adds none to a stream that it did not make
+        told = {"stream": Pieces(request.body)}
+    return httpx.Request(request.method, url, headers=headers, extensions={"timeout": patience}, **told)
+
+
+class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """An upload as httpx sends it, in either flavour."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._upload)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._upload:
+            yield piece
 
 
 @lru_cache(maxsize=64)

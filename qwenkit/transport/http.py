@@ -6,6 +6,7 @@ awaited twin is `qwenkit.transport.http_async`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 
 from qwenkit.errors import QwenError
-from qwenkit.protocol.flow import Answer, Flow, Pause, Request
+from qwenkit.protocol.flow import Answer, Flow, Pause, Request, Run, Step, Together
 from qwenkit.transport.crossing import Crossing, encoded, outgoing, proxy_for, tls_for, told
 from qwenkit.transport.observer import Observer, Watches
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 class Driver:
-    """Runs flows in the calling thread. Safe to share between threads; needs no loop and starts no thread."""
+    """Runs flows in the calling thread. Safe to share between threads; needs no loop, only `Together` a thread."""
 
     def __init__(self, url: str, observers: list[Observer]) -> None:
         self._observers = observers
@@ -44,10 +45,47 @@ class Driver:
         finally:
             flow.close()  # an interrupted call books itself as failed now, not when the traceback is forgotten
 
-    def _take(self, step: Request | Pause) -> Answer | None:
+    def _take(self, step: Step) -> Any:
         if isinstance(step, Pause):
-            time.sleep(step.seconds)
-            return None
+            return time.sleep(step.seconds)
+        if isinstance(step, Together):
+            return self._together(step)
+        if isinstance(step, Run):
+            from qwenkit.transport.working import work  # loads asyncio, which nothing else here needs
+
+            return work(step.jobs)
+        return self._exchange(step)
+
+    def _together(self, step: Together) -> list[Any]:
+        """Several flows in threads of their own, which are gone when the last flow is done.
+
+        Who interrupts the cell gets it back at once; a request under way then ends by itself, and no other is begun.
+        """
+        outcomes: dict[int, Any] = {}
+        waiting, turn, over = enumerate(step.flows), threading.Lock(), threading.Event()
+
+        def work() -> None:
+            while not over.is_set():
+                with turn:
+                    place, flow = next(waiting, (-1, None))
+                if flow is None:
+                    return
+                try:
+                    outcomes[place] = self.run(flow)
+                except Exception as error:
+                    outcomes[place] = error
+
+        threads = [threading.Thread(target=work, daemon=True, name="qwenkit-together") for _ in range(step.most)]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            over.set()
+        return [outcomes[place] for place in sorted(outcomes)]
+
+    def _exchange(self, step: Request) -> Answer:
         watches = Watches(tuple(self._observers), step)
         with Crossing(watches, step):
             response = self._transport.handle_request(outgoing(step))

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias, TypeVar
 import httpx
 
 from qwenkit.errors import QwenError
-from qwenkit.protocol.flow import Answer, Flow, Pause, Request
+from qwenkit.protocol.flow import Answer, Flow, Pause, Request, Run, Step, Together
 from qwenkit.transport.crossing import Crossing, encoded, outgoing, told
 from qwenkit.transport.observer import Observer, Watches
 from qwenkit.transport.pools import ManyPools
+from qwenkit.transport.working import work_async
 
 T = TypeVar("T")
 _Homes: TypeAlias = "weakref.ref[weakref.WeakKeyDictionary[Any, _Home]]"
@@ -47,10 +48,32 @@ class AsyncDriver:
         finally:
             flow.close()  # an interrupted call books itself as failed now, not when the traceback is forgotten
 
-    async def _take(self, step: Request | Pause) -> Answer | None:
+    async def _take(self, step: Step) -> Any:
         if isinstance(step, Pause):
-            await asyncio.sleep(step.seconds)
-            return None
+            return await asyncio.sleep(step.seconds)
+        if isinstance(step, Together):
+            return await self._together(step)
+        if isinstance(step, Run):
+            return await work_async(step.jobs)
+        return await self._exchange(step)
+
+    async def _together(self, step: Together) -> list[Any]:
+        outcomes: dict[int, Any] = {}
+        waiting = enumerate(step.flows)
+
+        async def work() -> None:
+            for place, flow in waiting:
+                try:
+                    outcomes[place] = await self.run(flow)
+                except Exception as error:
+                    outcomes[place] = error
+
+        async with asyncio.TaskGroup() as group:  # whoever is cancelled cancels, and waits for, them all
+            for _ in range(step.most):
+                group.create_task(work())
+        return [outcomes[place] for place in sorted(outcomes)]
+
+    async def _exchange(self, step: Request) -> Answer:
         watches = Watches(tuple(self._observers), step)
         with Crossing(watches, step):
             transport = await self._transport()

@@ -29,6 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
     first_token: float | None = None
     request_id: str = ""
     ok: bool = True
+    tools: dict[str, int] = {}  # built-in tools the service used, and how often
 
     @property
     def total(self) -> int:
@@ -74,6 +75,15 @@ class Ledger(Shown):
     def cost(self) -> dict[str, float]:
         """Estimated spend by currency."""
         return dict(self._spent)
+
+    @property
+    def tools(self) -> dict[str, int]:
+        """How often each built-in tool of the service was used."""
+        counts: dict[str, int] = {}
+        for entry in self:
+            for name, count in entry.tools.items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
 
     def usual_answer(self, model: str) -> int:
         """How many tokens this model has answered on average; 0 before its first answer."""

@@ -50,6 +50,15 @@ class Message(msgspec.Struct, omit_defaults=True, repr_omit_defaults=True):
         known = {name: turn[name] for name in cls.__struct_fields__ if name in turn and name != "extra"}
         return cls(**known, extra={name: value for name, value in turn.items() if name not in known})
 
+    def cached(self) -> Message:
+        """The same message with a cache mark: the prompt up to its end is kept for five minutes and costs less again.
+
+        The service keeps prompts of 1,024 tokens or more; writing costs 125 %, reading 10 % of the input price.
+        """
+        parts = [{"type": "text", "text": self.content or ""}] if not isinstance(self.content, list) else self.content
+        marked = [*parts[:-1], {**parts[-1], "cache_control": {"type": "ephemeral"}}] if parts else parts
+        return msgspec.structs.replace(self, content=marked)
+
     @property
     def text(self) -> str:
         """The words of this message, parts joined."""

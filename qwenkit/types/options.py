@@ -62,5 +62,16 @@ class ChatOptions(TypedDict, total=False):
     metadata: Mapping[str, Any]
 
 
+class ConversationOptions(ChatOptions, total=False):
+    """Keyword options of `qwen.conversation(...)`: how it remembers and works, and chat options for every turn."""
+
+    system: str
+    model: str
+    when_full: str
+    context_limit: int | None
+    max_rounds: int
+    run_tools: bool
+
+
 FRIENDLY = frozenset({"thinking", "schema", "prefix", "extra", "timeout"})
 KNOWN = frozenset(ChatOptions.__annotations__)

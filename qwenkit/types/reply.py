@@ -6,12 +6,14 @@ connections nor knows HTML; `reply.raw` decodes the stored bytes on demand, so u
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import msgspec
 
 from qwenkit.types._shown import Shown
 from qwenkit.types.message import Message
+from qwenkit.types.tools import Round, ToolRun
 from qwenkit.types.usage import Cost, Usage
 
 
@@ -40,6 +42,12 @@ class ToolCall(msgspec.Struct, repr_omit_defaults=True):
     arguments: str = ""
     index: int = 0
 
+    @property
+    def parsed(self) -> dict[str, Any]:
+        """The arguments as a dict, read leniently; `ToolError` says what is wrong with them."""
+        given: dict[str, Any] = import_module("qwenkit.protocol.arguments").read(self.arguments, self.name)
+        return given
+
 
 class Choice(msgspec.Struct, repr_omit_defaults=True):
     """One answer of a reply; there are several only when `n` was above one."""
@@ -64,6 +72,7 @@ class Receipt(msgspec.Struct, repr_omit_defaults=True):
     first_token: float | None = None
     tries: int = 1
     cost: Cost | None = None
+    thinking_cost: Cost | None = None  # the part of the cost that thinking took
     streamed: bool = False
     sandbox: bool = False
 
@@ -71,7 +80,19 @@ class Receipt(msgspec.Struct, repr_omit_defaults=True):
 class Reply(Shown):
     """A finished answer. `print(reply)` gives the text; a cell that ends in it shows a card."""
 
-    __slots__ = ("body", "choices", "created", "events", "id", "model", "receipt", "usage")
+    __slots__ = (
+        "body",
+        "choices",
+        "created",
+        "events",
+        "id",
+        "model",
+        "prefix",
+        "receipt",
+        "rounds",
+        "schema",
+        "usage",
+    )
 
     def __init__(
         self,
@@ -84,6 +105,9 @@ class Reply(Shown):
         receipt: Receipt | None = None,
         body: bytes = b"",
         events: list[bytes] | None = None,
+        prefix: str = "",
+        schema: Any = None,
+        rounds: list[Round] | None = None,
     ) -> None:
         self.choices = choices or []
         self.usage = usage
@@ -93,11 +117,28 @@ class Reply(Shown):
         self.receipt = receipt or Receipt()
         self.body = body
         self.events = events or []
+        self.prefix = prefix
+        self.schema = schema
+        self.rounds = rounds or []
 
     @property
     def text(self) -> str:
-        """The first answer's text."""
+        """The first answer's text. After a prefix: what follows it, as the service sends it."""
         return self.choices[0].text if self.choices else ""
+
+    @property
+    def whole(self) -> str:
+        """The text with the prefix it goes on from; without a prefix the same as `text`."""
+        return self.prefix + self.text
+
+    @property
+    def value(self) -> Any:
+        """The first answer as a value: an instance of the type that was `schema`, else the plain data its JSON holds.
+
+        `SchemaMismatch` when the answer is no JSON or does not fit. A call with `schema` checks this before it
+        returns; a stream leaves it to whoever asks for the value.
+        """
+        return import_module("qwenkit.protocol.structured").of(self)
 
     @property
     def texts(self) -> list[str]:
@@ -126,10 +167,14 @@ class Reply(Shown):
     def message(self) -> Message:
         """The first answer as a message, tool calls included: what goes into the list before the next turn."""
         calls = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            {
+                "id": call.id or f"call_{call.index}",  # a result must be able to name its call
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
             for call in self.tool_calls
         ]
-        return Message("assistant", self.text, tool_calls=calls or None)
+        return Message("assistant", self.whole, tool_calls=calls or None)
 
     @property
     def request_id(self) -> str:
@@ -139,6 +184,11 @@ class Reply(Shown):
     def cost(self) -> Cost | None:
         """Estimated from list prices; None when the model has no known price."""
         return self.receipt.cost
+
+    @property
+    def thinking_cost(self) -> Cost | None:
+        """The part of `cost` that the thinking took; None when there was none."""
+        return self.receipt.thinking_cost
 
     @property
     def raw(self) -> Any:
@@ -175,7 +225,10 @@ class ToolFragment(msgspec.Struct, repr_omit_defaults=True):
 
 
 class Piece(msgspec.Struct, gc=False, repr_omit_defaults=True):
-    """One step of a streamed answer: some text, some thinking, a bit of a tool call, an end, or the usage."""
+    """One step of a streamed answer: some text, some thinking, a bit of a tool call, an end, or the usage.
+
+    In a conversation that runs tools, `ran` is a call that was carried out between two rounds, with its result.
+    """
 
     text: str = ""
     thinking: str = ""
@@ -184,3 +237,4 @@ class Piece(msgspec.Struct, gc=False, repr_omit_defaults=True):
     finish_reason: str | None = None
     usage: Usage | None = None
     logprobs: list[TokenLogprob] | None = None
+    ran: ToolRun | None = None

@@ -37,6 +37,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=
     completion_tokens_details: CompletionDetails | None = None
     seconds: float | None = None
     tools: dict[str, int] = {}  # built-in tools the service used, and how often
+    parts: list[dict[str, Any]] = []  # what a response was billed in, as on the wire (`x_details`)
 
     @property
     def prompt(self) -> int:
@@ -61,6 +62,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=
     @property
     def cache_created(self) -> int:
         return _part(self.prompt_tokens_details, "cache_creation_input_tokens")
+
+    @property
+    def marked(self) -> bool:
+        """Whether the cache was used by marks in the prompt (`Message.cached`), which have prices of their own."""
+        return getattr(self.prompt_tokens_details, "cache_type", None) == "ephemeral"
 
     @property
     def image(self) -> int:

@@ -6,6 +6,7 @@ them, never at the top: a process carries one contestant's weight only.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -112,6 +113,24 @@ class QwenkitAsync:
             async for piece in stream:
                 yield piece.text
 
+    async def many(self, calls: int, concurrency: int) -> list[str | None]:
+        """The bare crowd: so many workers around one iterator, as anybody would write it."""
+        waiting, texts = iter(range(calls)), [""] * calls
+
+        async def worker() -> None:
+            for place in waiting:
+                texts[place] = await self.ask()
+
+        await asyncio.gather(*(worker() for _ in range(concurrency)))
+        return list(texts)
+
+
+class QwenkitMap(QwenkitAsync):
+    async def many(self, calls: int, concurrency: int) -> list[str | None]:
+        results = await self.client.map(["hi"] * calls, concurrency=concurrency, model=MODEL, progress=False)
+        texts: list[str | None] = results.texts
+        return texts
+
 
 class OpenAI:
     def __init__(self, url: str) -> None:
@@ -164,6 +183,7 @@ CONTESTANTS: dict[str, Any] = {
     "httpx-async": HttpxAsync,
     "qwenkit": Qwenkit,
     "qwenkit-async": QwenkitAsync,
+    "qwenkit-map": QwenkitMap,
     "openai": OpenAI,
     "openai-async": OpenAIAsync,
     "dashscope": Dashscope,

@@ -93,7 +93,7 @@ def carry_out(measure: Measure, url: str, rounds: int, size: int, only: list[str
 
 def _takes_part(contestant: str, only: list[str]) -> bool:
     """Peers are optional: one that is not installed, or not asked for, sits out."""
-    peer = contestant.removesuffix(AGAIN).removesuffix("-async").split(".")[0]
+    peer = contestant.removesuffix(AGAIN).removesuffix("-async").removesuffix("-map").split(".")[0]
     here = peer in {"python", "loop", "print", "show"} or importlib.util.find_spec(peer) is not None
     return here and (not only or peer in only)
 
@@ -156,6 +156,9 @@ MEASURES = (
             _ASYNC, "httpx-async", (_times("qwenkit-async", "httpx-async", 1.15),), 500, 100),
     Measure("crowd", "calls in parallel, 50 at a time", "µs/call", partial(_work, "crowd"),
             _ASYNC, "httpx-async", _CROWD_GOALS, 500, 200),
+    Measure("map", "map against the same calls by hand, 50 at a time", "µs/call", partial(_work, "many"),
+            ("qwenkit-async", "qwenkit-async again", "qwenkit-map"), "qwenkit-async",
+            (_times("qwenkit-map", "qwenkit-async", 1.15),), 1_000, 300),
     Measure("drawing", "drawing 100 tokens a second in a kernel, beyond the bare loop", "% of a core", drawing,
             ("loop", "loop again", "print", "show"), None, (_at_most("show", "cpu", 3, "≤ 3 %"),),
             300, 100, over="loop"),

@@ -72,6 +72,16 @@ async def crowd(contestant: Any, size: int) -> Figures:
     return {**figures, "p50": cuts[49] * 1e3, "p99": cuts[98] * 1e3}
 
 
+async def many(contestant: Any, size: int) -> Figures:
+    """The same crowd with its answers kept, by hand or by `map`."""
+    await contestant.many(2 * CONCURRENCY, CONCURRENCY)
+    with clocked(size) as figures:
+        texts = await contestant.many(size, CONCURRENCY)
+    if len(texts) != size or not all(texts):
+        raise SystemExit(f"{sum(map(bool, texts))} answers of {size}")
+    return figures
+
+
 async def _in_parallel(ask: Callable[[], Awaitable[str]], calls: int) -> list[float]:
     waiting: Iterator[int] = iter(range(calls))
     spans: list[float] = []

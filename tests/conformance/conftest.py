@@ -1,4 +1,8 @@
-"""The official `openai` SDK, unmodified, pointed at the sandbox. One test body asks through both of its flavours."""
+"""The official SDKs, unmodified, pointed at the sandbox.
+
+One test body asks through both flavours of `openai`. `dash` is the module `dashscope` itself, because its classes read
+their address and key from there.
+"""
 
 from __future__ import annotations
 
@@ -81,3 +85,16 @@ async def sdk(request: pytest.FixtureRequest, box: Sandbox) -> AsyncIterator[Fla
     else:
         async with openai.AsyncOpenAI(**options) as aclient:
             yield Flavour(aclient)
+
+
+@pytest.fixture
+async def dash(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+    """The module `dashscope`, calling the sandbox. Its pooled connections are closed after each test."""
+    import dashscope
+
+    monkeypatch.setattr(dashscope, "base_http_api_url", f"{box.url}/api/v1")
+    monkeypatch.setattr(dashscope, "base_compatible_api_url", f"{box.url}/compatible-mode/v1")
+    monkeypatch.setattr(dashscope, "api_key", box.key)
+    yield dashscope
+    await dashscope.close_shared_aio_session()
+    dashscope.close_shared_sync_session()

@@ -124,7 +124,7 @@ async def test_nothing_reachable_shows_it(box: Sandbox, flavour: str):
     objects = reachable(*held)
     kinds = {type(each).__name__ for each in objects}
     assert {"Config", "Secret", "Core", "Accounts", "Wire", "Exchange", "Reply", "Ledger"} <= kinds
-    own = {"HTTPTransport", "ChatStream"} if flavour == "sync" else {"AsyncHTTPTransport", "AsyncChatStream"}
+    own = {"HTTPTransport", "Stream"} if flavour == "sync" else {"AsyncHTTPTransport", "AsyncStream"}
     assert own <= kinds
     singing = [
         each for each in objects if not isinstance(each, str | bytes) and (SONG in repr(each) or SONG in str(each))

@@ -185,3 +185,16 @@ def test_making_one_imports_no_web_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout == "set()\n"
+
+
+def test_ids_of_one_start_never_come_again_in_the_next(tmp_path):
+    def seen():
+        with Sandbox(key="sk-ids", data=tmp_path / "box.db") as box:
+            headers = {"Authorization": "Bearer sk-ids"}
+            return [
+                httpx.get(f"{box.url}/compatible-mode/v1/models", headers=headers).headers["x-request-id"]
+                for _ in range(3)
+            ]
+
+    first, second = seen(), seen()
+    assert len({*first, *second}) == 6

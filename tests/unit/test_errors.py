@@ -23,8 +23,10 @@ TREE = {
     "QuotaExceeded": errors.APIError,
     "ContentRejected": errors.APIError,
     "ServerError": errors.APIError,
+    "SchemaMismatch": errors.QwenError,
     "StreamBroken": errors.QwenError,
     "TaskFailed": errors.QwenError,
+    "ToolError": errors.QwenError,
     "SessionClosed": errors.QwenError,
 }
 CLASSES = [getattr(errors, name) for name in TREE]
@@ -39,6 +41,7 @@ def test_the_tree_is_the_one_that_is_drawn():
     assert {name: kind.__bases__[0] for name, kind in defined.items() if issubclass(kind, Exception)} == {
         **TREE,
         "BudgetWarning": UserWarning,
+        "RoundsWarning": UserWarning,
     }
     drawn = re.findall(r"(?:QwenError|[├└]── (\w+))", errors.__doc__ or "")
     assert {name for name in drawn if name} == set(TREE) - {"QwenError"}

@@ -14,6 +14,7 @@ from qwenkit import catalogue
 from qwenkit.api.accounts import Accounts, OpenCall
 from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError
 from qwenkit.types.ledger import Ledger
+from qwenkit.types.reply import Piece
 from qwenkit.types.usage import CompletionDetails, Cost, PromptDetails, Usage
 
 MODEL = "qwen-plus"
@@ -45,9 +46,9 @@ def test_a_finished_call_has_a_receipt_and_an_entry():
     books = accounts(sandbox=True)
     call = books.open("chat", MODEL, HI)
     books.clock.now += 0.5
-    call.first_token()
+    call.first(Piece(text="H"))
     books.clock.now += 0.1
-    call.first_token()
+    call.first(Piece(text="H"))
     books.clock.now += 0.9
     usage = Usage(100, 40, 140, PromptDetails(cached_tokens=60), CompletionDetails(reasoning_tokens=30))
     receipt = finish(call, usage)

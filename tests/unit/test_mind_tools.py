@@ -151,8 +151,9 @@ def loop(question: str, *results: str, **options: Any) -> tuple[list[str], str]:
     """The rounds of a program that runs the tools; every call gets the next result."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": question}]
     waiting, made = list(results), []
+    options = {"tools": TOOLS, "sampling": Sampling(temperature=0), "today": TODAY, **options}
     for _ in range(6):
-        reply = answer(Prompt(messages, tools=TOOLS, sampling=Sampling(temperature=0), today=TODAY, **options))
+        reply = answer(Prompt(messages, **options))
         if not reply.calls:
             return made, reply.text
         ids = [f"call_{len(messages)}_{at}" for at in range(len(reply.calls))]
@@ -181,6 +182,7 @@ def loop(question: str, *results: str, **options: Any) -> tuple[list[str], str]:
         ("What is 17*23?", "391", "The result is 391."),
         ("Weather in Paris?", '{"error": "city not found"}', "The tool get_weather reported an error: city not found"),
         ("Weather in Paris?", "Error: timeout", "reported an error: Error: timeout"),
+        ("Weather in Paris?", "KeyError: 'Paris'", "reported an error: KeyError: 'Paris'"),
         ("Weather in Paris?", "", "returned nothing"),
     ],
 )
@@ -195,6 +197,27 @@ def test_without_parallel_calls_it_works_through_them_one_by_one() -> None:
     assert made == ['{"city": "Paris"}', '{"city": "London"}']
     assert "18" in text
     assert "12" in text
+
+
+HOME = tool("home", "The city where a person lives", ("person",), person=TEXT)
+NEXT = tool("successor", "The number that follows a number", ("number",), number=WHOLE)
+FIRST = tool("start", "The first number", ())
+
+
+def test_what_one_tool_brings_another_may_need() -> None:
+    made, text = loop(
+        "What is the weather where Ada lives?", '{"city": "Rome"}', '{"temp_c": 18}', tools=[WEATHER, HOME]
+    )
+    assert made == ['{"person": "Ada"}', '{"city": "Rome"}']
+    assert "18" in text
+    made, _ = loop("What is the weather where Ada lives?", '{"city": 7}', tools=[WEATHER, HOME])
+    assert made == ['{"person": "Ada"}']
+
+
+def test_a_tool_does_not_live_on_its_own_results() -> None:
+    results = [json.dumps({"number": at}) for at in range(1, 6)]
+    made, _ = loop("What is the first number, and which number follows it?", *results, tools=[FIRST, NEXT])
+    assert made == ["{}", '{"number": 1}']
 
 
 def test_thinking_names_the_tool_it_chose() -> None:

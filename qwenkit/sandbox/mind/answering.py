@@ -11,10 +11,11 @@ from .faculties import PLAIN, first
 from .jsonwork import structured, wished
 from .partial import continued
 from .prompt import Answer, Prompt, Token
+from .recall import clipped
 from .sampler import Sampler
 from .scene import Draft, Scene, read
 from .toolwork import tools
-from .weave import Part, Parts, Weave, speak
+from .weave import Part, Parts, Weave, plain, speak
 
 _LONGEST = 8192  # tokens in an answer nobody limited
 _EVERYTHING = (tools, structured, wished, *PLAIN)
@@ -60,7 +61,9 @@ def _thought(scene: Scene, draft: Draft, stream: str) -> list[str]:
     asked = " ".join(scene.question[:120].split())
     opening = book("think.opening", question=asked or "…", n=len(scene.earlier) + 1)
     closing = book("think.calls", n=len(draft.calls)) if draft.calls else book("think.closing")
-    parts: Parts = (opening, *(part for note in scene.notes for part in ("\n", note)), "\n", closing)
+    checked = [book("think.check", value=clipped(plain(draft.parts)))] if scene.prompt.effort == "high" else []
+    notes = [opening, *scene.notes, *checked] if scene.prompt.effort != "low" else scene.notes[-1:]
+    parts: Parts = (*(part for note in notes for part in (note, "\n")), closing)
     budget = scene.prompt.thinking_budget
     limit = _LONGEST if budget is None else max(0, budget)
     sampler = Sampler(scene.prompt.sampling, f"{stream}/thinking")

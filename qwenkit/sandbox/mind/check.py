@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import datetime
 from typing import Any
 
 Schema = dict[str, Any]
@@ -19,6 +20,17 @@ _TYPES: dict[str, Any] = {
     "boolean": bool,
 }
 _DEEPEST = 60
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
+_FORMS = {
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+    "date-time": re.compile(rf"\d{{4}}-\d\d-\d\d[Tt ]{_CLOCK}(?:[Zz]|[+-]\d\d:\d\d)"),
+    "time": re.compile(rf"{_CLOCK}(?:[Zz]|[+-]\d\d:\d\d)?"),
+    "email": re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+"),
+    "uri": re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+"),
+    "uuid": re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    "ipv4": re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}"),
+}
 
 
 def types(schema: Schema) -> list[str]:
@@ -99,9 +111,21 @@ def _shape(value: Any, schema: Schema, root: Any, depth: int) -> bool:
 
 
 def _string(value: str, schema: Schema) -> bool:
-    return schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf) and (
-        "pattern" not in schema or matches(schema["pattern"], value)
+    return (
+        schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf)
+        and ("pattern" not in schema or matches(schema["pattern"], value))
+        and _formed(schema.get("format"), value)
     )
+
+
+def _formed(name: Any, value: str) -> bool:
+    """Whether a text has the form its schema names; forms nobody listed restrict nothing."""
+    try:
+        if name in ("date", "date-time"):
+            datetime.fromisoformat(value)
+        return name not in _FORMS or bool(_FORMS[name].fullmatch(value))
+    except (ValueError, TypeError):
+        return False
 
 
 def matches(pattern: str, value: str) -> bool:

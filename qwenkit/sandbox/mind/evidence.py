@@ -73,9 +73,9 @@ class Evidence:
     def _of_enum(self, choices: list[Any]) -> Any:
         """The choice that is written in the text, or else means what the text says."""
         texts = [each for each in choices if isinstance(each, str) and each]
-        for choice in sorted(texts, key=len, reverse=True):
-            if re.search(rf"(?<![a-z]){re.escape(choice)}(?![a-z])", self.text, re.IGNORECASE):
-                return choice
+        counts = {each: len(re.findall(rf"(?<![a-z]){re.escape(each)}(?![a-z])", self.text, re.I)) for each in texts}
+        if any(counts.values()):  # what is named most often, of equals the longest
+            return max(texts, key=lambda each: (counts[each], len(each)))
         said = meanings(self.text)
         scores = [len(meanings(choice) & said) for choice in texts]
         return texts[scores.index(max(scores))] if any(scores) else None

@@ -1,4 +1,6 @@
-"""Answers out of a text that is in the request: the system message, or a passage in the prompt.
+"""Answers out of a text that is in the request: the system message, a passage in the prompt, or a document.
+
+Documents are messages of a role that no client can send; the service puts there what attached files say.
 
 The best sentence is the one that shares the most with the question, a rare word counting more than a common one. When
 nothing fits and the prompt insists on the text, the answer is that the text does not say.
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from .cues import compiled, cue, label
 from .evidence import Evidence
 from .library import lexicon
-from .reading import LONG, sentences, words
+from .reading import LONG, content, sentences, words
 from .scene import Draft, Scene
 
 _DOCUMENT = 200_000  # characters of a text that are read
@@ -29,9 +31,10 @@ _AMOUNT = re.compile(r"\d[\d,.]*\d|\d|[一二三四五六七八九十百千]+")
 
 def extract(scene: Scene) -> Draft | None:
     asked, passage = _parted(scene)
-    if cue("extract.summary").search(asked) and len(passage) > 1:
-        return _summary(scene, passage)
-    source = [*passage, *_facts(scene.system[:_DOCUMENT])]
+    shown = _documents(scene)
+    if cue("extract.summary").search(asked) and len(passage or shown) > 1:
+        return _summary(scene, passage or shown)
+    source = [*passage, *shown, *_facts(scene.system[:_DOCUMENT])]
     if not source or not cue("extract.asking").search(asked):
         return None
     best, score = _best(asked, source)
@@ -40,8 +43,13 @@ def extract(scene: Scene) -> Draft | None:
         found = scene.say("extract.found", sentence=best)
         found.bare = _kernel(scene, asked, best)
         return found
-    bound = cue("extract.bound").search(f"{scene.system[-LONG:]}\n{scene.brief}")
+    bound = shown or cue("extract.bound").search(f"{scene.system[-LONG:]}\n{scene.brief}")
     return scene.say("extract.absent") if bound else None
+
+
+def _documents(scene: Scene) -> list[str]:
+    shown = [content(each) for each in scene.prompt.messages if each.get("role") == "document"]
+    return [sentence for text in shown for sentence in sentences(text[:_DOCUMENT])]
 
 
 def _facts(system: str) -> list[str]:

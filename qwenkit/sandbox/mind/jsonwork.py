@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any
 
 from .cues import cue
@@ -18,6 +19,8 @@ from .schema import Filler
 from .weave import Parts, plain
 
 _MOST_KEYS = 40
+_LONGEST_SCHEMA = 60_000
+_MOST_BRACES = 8
 _NO_LISTS = ("address", "status", "is")  # words that end in s and mean one thing
 
 
@@ -30,7 +33,24 @@ def structured(scene: Scene) -> Draft | None:
         schema = holder.get("schema", {}) if isinstance(holder, dict) else {}
         scene.note("think.schema")
         return Draft((_written(Filler(schema, _evidence(scene)).fill()),))
+    spoken = _spoken_schema(scene) if kind == "json_object" else None
+    if spoken:
+        scene.note("think.schema")
+        return Draft((_written(Filler(spoken, _evidence(scene)).fill()),))
     return Draft(_body(scene)) if kind == "json_object" else None
+
+
+def _spoken_schema(scene: Scene) -> dict[str, Any] | None:
+    """A JSON schema written out in the system message, as JSON mode has it where no schema can be sent."""
+    text = scene.system[-_LONGEST_SCHEMA:]
+    for found in islice(re.finditer(r"\{", text), _MOST_BRACES):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text, found.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and ("properties" in value or "$ref" in value or "anyOf" in value):
+            return value
+    return None
 
 
 def wished(scene: Scene) -> Draft | None:
@@ -75,7 +95,7 @@ def _begun(partial: str) -> dict[str, dict[str, Any]]:
 def _evidence(scene: Scene) -> Evidence:
     """What the user said, the question first and without the part that names the keys."""
     earlier = [turn.text for turn in reversed(scene.earlier) if turn.role == "user"]
-    schema = (scene.prompt.response_format or {}).get("type") == "json_schema"
+    schema = (scene.prompt.response_format or {}).get("type") == "json_schema" or _spoken_schema(scene)
     mine = scene.question if schema else _without_keys(scene.question)
     return Evidence("\n".join([mine, *earlier]), scene.prompt.today)
 
@@ -132,6 +152,8 @@ def _value(scene: Scene, key: str, rule: dict[str, Any], evidence: Evidence) -> 
     if cue("json.topic").search(name):
         topic = understood(scene)
         return re.split(r"[ 、]", topic) if rule["type"] == "array" else topic
+    if rule["type"] == "array" and re.search(rf"\d\s+{re.escape(name)}\b", evidence.text, re.IGNORECASE):
+        return evidence.find(key, {}, {"integer"}, eager=False)  # "4 guests" says how many, not who
     if rule["type"] == "array":
         single = evidence.find(key.removesuffix("s"), {}, {"string"})
         return evidence.listed(key, {}) or ([] if single is None else [single])

@@ -33,6 +33,7 @@ class Prompt:
     response_format: dict[str, Any] | None = None
     thinking: bool = False
     thinking_budget: int | None = None
+    effort: str = ""  # low: short notes; high: the draft is gone over once more
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
     stop: list[str] = field(default_factory=list)

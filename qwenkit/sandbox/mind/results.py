@@ -33,6 +33,12 @@ def _read(function: Any) -> Call:
     return Call(str(given.get("name") or ""), json.dumps(arguments, ensure_ascii=False))
 
 
+def brought(scene: Scene) -> dict[str, Any]:
+    """What the results since the question say, field by field."""
+    values = [_value(content(each)) for each in scene.recent if each.get("role") == "tool"]
+    return {key: value for one in values if isinstance(one, dict) for key, value in one.items()}
+
+
 def report(scene: Scene) -> Draft | None:
     results = [each for each in scene.recent if each.get("role") == "tool"]
     if not results:

@@ -17,6 +17,7 @@ from .style import Style
 from .weave import Part, Parts
 from .wording import Book, book
 
+_SWITCH = re.compile(r"\s*/(?:no_)?think$")  # an order to open models, no part of the question
 _SYSTEM = 4000  # characters of the system message that are read as instructions
 
 
@@ -79,7 +80,7 @@ def read(prompt: Prompt) -> Scene:
     asked = messages[last] if last >= 0 else {}
     said = reading.turns(messages[: max(last, 0)])
     system = "\n".join(reading.content(each) for each in messages if each.get("role") == "system")
-    question = reading.content(asked).strip()
+    question = _SWITCH.sub("", reading.content(asked).strip())
     style = Style.of(system[:_SYSTEM], reading.ends(question))
     return Scene(
         prompt=prompt,

@@ -1,8 +1,8 @@
 """Using tools: which of them the prompt calls for, with which arguments, and a sentence from what they brought back.
 
 A tool is chosen by the meanings its name, description and parameters share with the prompt; its arguments are the
-prompt's evidence for its parameters. Calls already made since the question are not made again, so a loop of rounds
-always ends.
+prompt's evidence for its parameters, or what another tool has brought. Calls already made since the question are not
+made again, and no tool lives on its own results, so a loop of rounds always ends.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import re
 from datetime import date
 from typing import Any
 
-from .check import types
+from .check import types, valid
 from .evidence import Evidence
 from .meaning import idle, meanings, split_name
 from .prompt import Call
-from .results import made, report
+from .results import brought, made, report
 from .scene import Draft, Scene
 from .schema import NONSENSE, Filler
 
@@ -114,7 +114,8 @@ def _asked(scene: Scene) -> str:
 def _calls(scene: Scene, function: dict[str, Any], forced: bool) -> list[Call]:
     """One call; one for each place or share, if the prompt names several."""
     evidence = Evidence(_asked(scene), scene.prompt.today)
-    arguments, missing = _arguments(_parameters(function), evidence, forced)
+    used = function["name"] in {call.name for call in made(scene).values()}
+    arguments, missing = _arguments(_parameters(function), evidence, forced, {} if used else brought(scene))
     if missing:
         return []
     each = [key for key in arguments if any(word in split_name(key).lower() for word in _EACH)]
@@ -124,13 +125,20 @@ def _calls(scene: Scene, function: dict[str, Any], forced: bool) -> list[Call]:
     return [Call(function["name"], json.dumps(one, ensure_ascii=False)) for one in several or [arguments]]
 
 
-def _arguments(schema: dict[str, Any], evidence: Evidence, forced: bool) -> tuple[dict[str, Any], str]:
-    """What the prompt says about each parameter, and the first required one about which it says nothing."""
+def _arguments(
+    schema: dict[str, Any], evidence: Evidence, forced: bool, known: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], str]:
+    """What the prompt says about each parameter, and the first required one about which it says nothing.
+
+    What it says nothing about may be `known` from the results of other tools, under the same name.
+    """
     filled: dict[str, Any] = {}
     required = schema.get("required") or ()
     try:
         for key, rule in schema.get("properties", {}).items():
             value = _argument({**schema, "properties": {key: rule}, "required": [key]}, key, evidence, key in required)
+            if value is None and key in required and known and valid(known.get(key), rule, schema):
+                value = known.get(key)
             if value is None and key in required:
                 value = _invented(schema, key, rule) if forced or "enum" in rule or "default" in rule else None
                 if value is None:

@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 
 from .cues import compiled, cue, label
 from .evidence import Evidence
@@ -78,12 +79,23 @@ def _parted(scene: Scene) -> tuple[str, list[str]]:
     return asked, passage or (sentences(longer[-1][:_DOCUMENT]) if longer else [])
 
 
+@cache
+def _alike() -> dict[str, str]:
+    """word -> the first of the words that say the same."""
+    return {word: said[0] for row in lexicon()["alike"] if (said := words(row)) for word in said}
+
+
+def _said(text: str) -> set[str]:
+    """The words of a text, those that say the same as one."""
+    return {_alike().get(word, word) for word in words(text)}
+
+
 def _best(asked: str, source: list[str]) -> tuple[str, float]:
-    wanted = set(words(asked))
-    bags = [set(words(sentence)) | _kinds(asked, sentence) for sentence in source]
+    wanted = _said(asked)
+    bags = [_said(sentence) | _kinds(asked, sentence) for sentence in source]
     seen = Counter(word for bag in bags for word in bag & wanted)
     rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) for word in wanted}
-    for word in set(words(" ".join(re.findall(r"(?<=\s)[A-Z]\w+", asked)))):
+    for word in _said(" ".join(re.findall(r"(?<=\s)[A-Z]\w+", asked))):
         rare[word] *= _NAMED
     total = sum(weight * (seen[word] > 0 or word.isascii() or _CHANCE) for word, weight in rare.items()) or 1.0
     scores = [sum(rare[word] for word in wanted & bag) / total for bag in bags]

@@ -7,10 +7,14 @@ import re
 from itertools import islice
 from typing import Any
 
+from .arithmetic import arithmetic
+from .creative import creative
 from .cues import cue
+from .dates import dates
 from .evidence import Evidence
 from .faculties import KNOWING, PLAIN, first
 from .fallback import understood
+from .knowledge import knowledge
 from .library import lexicon
 from .meaning import split_name
 from .reading import LONG, language
@@ -21,6 +25,7 @@ from .weave import Parts, plain
 _MOST_KEYS = 40
 _LONGEST_SCHEMA = 60_000
 _MOST_BRACES = 8
+_SOURCES = (dates, arithmetic, knowledge, creative)  # not those that only say again what the prompt holds
 _NO_LISTS = ("address", "status", "is")  # words that end in s and mean one thing
 
 
@@ -32,11 +37,11 @@ def structured(scene: Scene) -> Draft | None:
         holder = wanted.get("json_schema")
         schema = holder.get("schema", {}) if isinstance(holder, dict) else {}
         scene.note("think.schema")
-        return Draft((_written(Filler(schema, _evidence(scene)).fill()),))
+        return Draft((_written(Filler(schema, _evidence(scene), _known(scene)).fill()),))
     spoken = _spoken_schema(scene) if kind == "json_object" else None
     if spoken:
         scene.note("think.schema")
-        return Draft((_written(Filler(spoken, _evidence(scene)).fill()),))
+        return Draft((_written(Filler(spoken, _evidence(scene), _known(scene)).fill()),))
     return Draft(_body(scene)) if kind == "json_object" else None
 
 
@@ -98,6 +103,12 @@ def _evidence(scene: Scene) -> Evidence:
     schema = (scene.prompt.response_format or {}).get("type") == "json_schema" or _spoken_schema(scene)
     mine = scene.question if schema else _without_keys(scene.question)
     return Evidence("\n".join([mine, *earlier]), scene.prompt.today)
+
+
+def _known(scene: Scene) -> Evidence:
+    """What the mind itself has to say about the question."""
+    told = first(_plain(scene), _SOURCES)
+    return Evidence(_text(told) if told else "", scene.prompt.today)
 
 
 def _without_keys(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import scalars
 from .check import Schema, canonical, same, target, types, valid
+from .cues import cue
 from .evidence import Evidence
 from .library import lexicon
 from .merge import merged
@@ -34,11 +35,12 @@ NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
 
 
 class Filler:
-    """Fills one root schema from one piece of evidence."""
+    """Fills one root schema from what the prompt says, and where that is silent from what is known."""
 
-    def __init__(self, root: Any, evidence: Evidence) -> None:
+    def __init__(self, root: Any, evidence: Evidence, known: Evidence | None = None) -> None:
         self._root = root
         self._evidence = evidence
+        self._sources = [evidence] if known is None else [evidence, known]
 
     def fill(self) -> Any:
         try:
@@ -94,13 +96,22 @@ class Filler:
         """What the prompt says about a plain field, then the default, then null if it is allowed."""
         kinds = set(self._kinds(flat))
         if kinds <= _SCALARS and "const" not in flat:
-            found = self._evidence.find(key, flat, kinds)
-            if found is not None:
-                yield found
+            yield from self._found(key, flat, kinds)
             if "default" in flat:
                 yield flat["default"]
             if "null" in kinds and kinds != {"null"}:
                 yield None
+
+    def _found(self, key: str, flat: Schema, kinds: set[str]) -> Iterator[Any]:
+        """What the sources say; a field that is the answer itself asks what is known first."""
+        answer = cue("json.answer").search(key) is not None
+        if answer and "string" in kinds and "enum" not in flat and self._sources[-1].text and len(self._sources) > 1:
+            yield self._sources[-1].text
+        for source in reversed(self._sources) if answer else self._sources:
+            found = source.find(key, flat, kinds)
+            if found is not None:
+                yield found
+                return
 
     def _of_branches(self, base: Schema, branches: list[Any], key: str, depth: int, salt: int) -> Iterator[Any]:
         ordered = sorted(branches, key=_cost) if depth >= _FULL_DEPTH else list(branches)
@@ -151,7 +162,8 @@ class Filler:
         shallow = depth < _FULL_DEPTH
         values = self._gathered(items, key)[:high] if salt == 0 and not prefix and shallow else []
         values = list({canonical(each): each for each in values}.values()) if unique else values
-        usual = len(prefix) + (items is not False and not prefix) if shallow else 0
+        plain = set(self._kinds(self._flat(items, 0))) <= _SCALARS  # of which an invented one would be a claim
+        usual = len(prefix) + (items is not False and not prefix and not plain) if shallow else 0
         for at in range(len(values), min(max(low, usual), high)):
             rule = prefix[at] if at < len(prefix) else items
             values.append(self._another(_said(rule), key, depth, salt, values if unique else []))
@@ -174,9 +186,11 @@ class Filler:
         if flat.get("properties"):
             return self._of_clauses(items, flat["properties"])
         kinds = set(self._kinds(flat))
-        values: list[Any] = list(self._evidence.listed(key, flat)) if "string" in kinds and "enum" not in flat else []
+        texts = "string" in kinds and "enum" not in flat
+        rows = (source.listed(key, flat) for source in self._sources) if texts else iter(())
+        values: list[Any] = next((list(row) for row in rows if row), [])
         while not values or "string" not in kinds:
-            value = self._evidence.find(key.removesuffix("s"), flat, kinds) if kinds <= _SCALARS else None
+            value = next(self._found(key.removesuffix("s"), flat, kinds), None) if kinds <= _SCALARS else None
             if value is None or any(same(value, each) for each in values):
                 break
             values.append(value)

@@ -54,7 +54,14 @@ class Accounts:
         with self._lock:
             self._reserved -= estimate
 
-    def cost(self, model: str, usage: Usage) -> Cost | None:
+    def check(self, model: str, prompt: int, most: int | None, times: int) -> None:
+        """`BudgetExceeded` when so many prompts of that length in one batch would pass the budget."""
+        if self.ledger.budget is not None:
+            estimate = times * self._estimate(model, prompt, most, 1, batch=True)
+            self._reserve(self.ledger.budget, estimate, model)
+            self.release(estimate)  # what it really costs is known, and booked, with the results
+
+    def cost(self, model: str, usage: Usage, *, batch: bool = False) -> Cost | None:
         """The estimated cost of a usage; None for a model without a known price."""
         price = catalogue.price(
             model,
@@ -68,6 +75,7 @@ class Accounts:
             audio=usage.audio_in,
             audio_out=usage.audio_out,
             explicit=usage.marked,
+            batch=batch,
         )
         if price is None:
             return None
@@ -80,11 +88,13 @@ class Accounts:
         rest = self.cost(model, replace(usage, completion_tokens=usage.completion - usage.reasoning))
         return Cost(whole.amount - rest.amount, whole.currency, whole.dated) if whole and rest else None
 
-    def _estimate(self, model: str, prompt: list[dict[str, Any]] | int, most: int | None, answers: int) -> float:
+    def _estimate(
+        self, model: str, prompt: list[dict[str, Any]] | int, most: int | None, answers: int, *, batch: bool = False
+    ) -> float:
         """A call's likely cost: its prompt counted, its answers at `max_tokens` or as long as this model's so far."""
         answer = most if most is not None else self.ledger.usual_answer(model) or _GUESSED_ANSWER
         tokens = prompt if isinstance(prompt, int) else catalogue.tokens.count_messages(prompt)
-        cost = self.cost(model, Usage(prompt_tokens=tokens, completion_tokens=answer * answers))
+        cost = self.cost(model, Usage(prompt_tokens=tokens, completion_tokens=answer * answers), batch=batch)
         budget = self.ledger.budget
         return catalogue.convert(cost.amount, cost.currency, budget.currency) if cost and budget else 0.0
 
@@ -126,7 +136,7 @@ class OpenCall:
 
     def first(self, piece: Any) -> None:
         """A piece has come; the first with something to read is the first token."""
-        if piece.text or piece.thinking or piece.tool:
+        if self.waiting and (piece.text or piece.thinking or piece.tool):
             self._first = self._accounts.clock() - self._started
             self.waiting = False
 
@@ -187,11 +197,26 @@ def _users_line() -> int:
     return level
 
 
+_NOUNS = {  # by the endpoint a model is called at
+    "chat": "qwen.chat(…)",
+    "embeddings": "qwen.embeddings(…)",
+    "embedding-task": "qwen.tasks.submit(…)",
+    "multimodal-embedding": "qwen.embeddings.multimodal([…])",
+    "rerank": "qwen.rerank(…)",
+    "rerank-native": "qwen.rerank(…)",
+}
+
+
 def _suggest(error: BaseException | None, model: str) -> None:
-    """A refusal of a model the catalogue does not know gets the names that are close."""
-    if isinstance(error, NotFound) and "model" in error.code and not catalogue.known(model):
+    """A model nobody knows gets the names that are close; a known one in the wrong place, the place where it is."""
+    if not isinstance(error, NotFound) or "model" not in f"{error.code} {error.message}".lower():
+        return
+    facts = catalogue.model(model)
+    if facts is None:
         near = ", ".join(catalogue.suggest(model))
         error.hint = f"did you mean {near}? {error.hint}" if near else error.hint
+    elif "not_supported" in error.code and facts.endpoint in _NOUNS:
+        error.hint = f"{model} is called with {_NOUNS[facts.endpoint]}"
 
 
 def _money(budget: Any, region: str) -> Cost | None:

@@ -4,9 +4,9 @@ The executor is a Dask client or anything of `concurrent.futures`. Each chunk ma
 `map` there, with its share of the limits; this side keeps the order, the ledger, the budget and the checkpoint, which
 gets a chunk's lines when the chunk is done.
 
-The key travels to the workers, inside the chunks: they pickle it through `Handed`, which prints as a mask, and nothing
-else of this package lets a key be pickled. Who may read the cluster's traffic may read the key; a temporary key
-(`qwen.temporary_key`) or TLS between the machines is the answer where that matters.
+The key travels to the workers inside the chunks, as a `Handed`: it prints as a mask, and no other key of this package
+lets itself be pickled. Who may read the cluster's traffic may read the key; a temporary key (`qwen.temporary_key`) or
+TLS between the machines is the answer where that matters.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from qwenkit.api.accounts import OpenCall
-from qwenkit.api.asked import Asked, Item
+from qwenkit.api.asked import Asked, Item, longest
 from qwenkit.api.core import Core
 from qwenkit.config import Config
 from qwenkit.errors import QwenError
@@ -33,26 +32,13 @@ CHUNK = 64  # prompts that travel together; a run that is killed loses at most t
 AHEAD = 2  # chunks sent for each place at a worker, so that none waits for this side
 
 
-class Handed:
-    """A key on its way to a worker."""
+class Handed(Secret):
+    """A key on its way to a worker: the only one that lets itself be pickled."""
 
-    __slots__ = ("_key",)
-
-    def __init__(self, key: Secret) -> None:
-        self._key = key
-
-    def taken(self) -> Secret:
-        return self._key
-
-    def __repr__(self) -> str:
-        return f"Handed({self._key.masked})"
+    __slots__ = ()
 
     def __reduce__(self) -> Any:
-        return _handed, (self._key.reveal(),)
-
-
-def _handed(value: str) -> Handed:
-    return Handed(Secret(value))
+        return Handed, (self.reveal(),)
 
 
 class Chunk(msgspec.Struct, frozen=True):
@@ -69,7 +55,7 @@ def answer(chunk: Chunk) -> list[bytes]:
     """At the worker: ask the prompts and give back a line for each, as a checkpoint has them."""
     from qwenkit.api.client import Client
 
-    config = Config(key=chunk.key.taken(), **chunk.place)
+    config = Config(key=Secret(chunk.key.reveal()), **chunk.place)
     with Client.of(Core(config)) as client:
         results = client.map(
             chunk.prompts,
@@ -111,82 +97,61 @@ class _Errand:
     def take(self) -> list[Item]:
         """The next chunk: items that no checkpoint answers and the budget allows. Empty at the end."""
         items: list[Item] = []
-        while len(items) < CHUNK and self.run.results.stopped is None:
-            pair = next(self.run.source, None)
-            if pair is None:
-                break
-            item = Item(*pair)
+        while len(items) < CHUNK and self.run.results.stopped is None and (item := self.run.take()):
             try:
                 if not self.run.found(item):
-                    item.opened = self._open(item.prompt)
+                    asked = self.run.asked
+                    tokens, most = asked.tokens(item.prompt), longest(asked.options)
+                    item.opened = self.run.core.accounts.open("chat", asked.model, tokens, most)
                     items.append(item)
             except QwenError as error:
                 self.run.note(item, error)
         return items
 
-    def _open(self, prompt: Any) -> OpenCall:
-        asked, most = self.run.asked, ("max_tokens", "max_completion_tokens")
-        longest = next((asked.options[name] for name in most if asked.options.get(name)), None)
-        return self.run.core.accounts.open("chat", asked.model, asked.tokens(prompt), longest)
-
     async def carry(self, items: list[Item]) -> None:
-        """A chunk there and back."""
+        """A chunk there and back. What comes back without an outcome can be sent again."""
         future = self._submit([item.prompt for item in items])
+        outcomes: dict[int, Reply | QwenError] = {}
         try:
             lines = map(checkpoint.read, await _result(future))
             outcomes = {line.position: checkpoint.outcome(line) for line in lines}
         except asyncio.CancelledError:
             future.cancel()
-            self._leave(items)
             raise
-        except Exception as lost:  # a worker that died, or that lacks something: its items can be sent again
+        except Exception as lost:  # a worker that died, or that lacks something
             said = f"the worker failed: {type(lost).__name__}: {lost}"
             outcomes = {at: QwenError(said, hint="results.retry() sends it again") for at in range(len(items))}
-        for at, item in enumerate(items):
-            if (outcome := outcomes.get(at)) is not None:
-                self._note(item, outcome)
-            else:
-                self._leave([item])
+        finally:
+            for at, item in enumerate(items):
+                self._note(item, outcomes.get(at))
 
     def _submit(self, prompts: list[Any]) -> Any:
         settings, config = self.run.settings, self.run.core.config
         place = {name: getattr(config, name) for name in Config.__struct_fields__ if name != "key"}
-        how = {
-            "concurrency": settings.concurrency,
-            "rpm": (settings.rpm or 0) / self.slots,
-            "tpm": (settings.tpm or 0) / self.slots,
-            "stop_on": settings.stop_on,
-        }
-        chunk = Chunk(Handed(config.key), place, self.run.asked, how, prompts)
-        return settings.executor.submit(answer, chunk, **_again(settings.executor))
+        shares = {name: (getattr(settings, name) or 0) / self.slots for name in ("rpm", "tpm")}
+        how = {"concurrency": settings.concurrency, "stop_on": settings.stop_on, **shares}
+        chunk = Chunk(Handed(config.key.reveal()), place, self.run.asked, how, prompts)
+        # Dask would take equal tasks for one; `concurrent.futures` knows no such thing.
+        pure = {"pure": False} if hasattr(settings.executor, "ncores") else {}
+        return settings.executor.submit(answer, chunk, **pure)
 
-    def _leave(self, items: list[Item]) -> None:
-        self.left += items
-        for item in items:
-            if item.opened is not None:
-                item.opened.failed(None)
-
-    def _note(self, item: Item, outcome: Reply | QwenError) -> None:
+    def _note(self, item: Item, outcome: Reply | QwenError | None) -> None:
         assert item.opened is not None
-        if isinstance(outcome, Reply):
-            self._book(item.opened, self.run.asked.dressed(outcome))
+        error = outcome if isinstance(outcome, QwenError) else None
+        reply = error.reply if error else outcome
+        if isinstance(reply, Reply):  # the ledger is here; how long the call took is known at the worker
+            there = self.run.asked.dressed(reply).receipt
+            told: dict[str, Any] = {"model": there.model, "request_id": there.request_id, "tries": there.tries}
+            reply.receipt = item.opened.finished(reply.usage, streamed=False, **told)
+            reply.receipt.latency = there.latency
+            self.run.results.tries += there.tries
         else:
-            item.opened.failed(outcome)
-        self.run.results.tries += outcome.receipt.tries if isinstance(outcome, Reply) else outcome.tries
-        self.run.note(item, outcome)
-
-    def _book(self, opened: OpenCall, reply: Reply) -> None:
-        """The ledger is here; how long the call took is known at the worker."""
-        there = reply.receipt
-        reply.receipt = opened.finished(
-            reply.usage, model=there.model, request_id=there.request_id, tries=there.tries, streamed=False
-        )
-        reply.receipt.latency = there.latency
-
-
-def _again(executor: Any) -> dict[str, Any]:
-    """Dask would take equal tasks for one; `concurrent.futures` knows no such thing."""
-    return {"pure": False} if hasattr(executor, "ncores") else {}
+            item.opened.failed(error)
+            self.run.results.tries += error.tries if error else 0
+        if outcome is None:
+            self.left.append(item)
+        else:
+            self.run.note(item, outcome)
 
 
 async def _slots(executor: Any) -> int:

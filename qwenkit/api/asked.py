@@ -55,6 +55,11 @@ class Asked(msgspec.Struct, frozen=True):
             return 0
 
 
+def longest(options: Mapping[str, Any]) -> int | None:
+    """The longest answer the options allow, for the budget; None when they do not say."""
+    return options.get("max_tokens") or options.get("max_completion_tokens")
+
+
 class Item:
     """One prompt on its way. Its call stays open over all its tries, so the ledger has it once."""
 

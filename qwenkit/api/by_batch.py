@@ -7,16 +7,13 @@ either way, is not part of the job.
 
 from __future__ import annotations
 
-import asyncio
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 from qwenkit.api.asked import Item
-from qwenkit.api.batches import PAUSES, BatchCalls, Batches
+from qwenkit.api.batches import BatchCalls, Batches, waited
 from qwenkit.errors import QwenError
 from qwenkit.protocol import checkpoint
 from qwenkit.types.batch import Batch
-from qwenkit.types.reply import Reply
 
 if TYPE_CHECKING:
     from qwenkit.api.many import Run
@@ -49,19 +46,17 @@ def _belongs(run: Run, item: Item) -> bool:
 
 
 async def _carry_out(run: Run, items: list[Item]) -> None:
-    asked, driver, noun = run.asked, run.core.async_driver, Batches(run.core)
-    job = await _submitted(run, items, noun)
-    for pause in chain(PAUSES, repeat(PAUSES[-1])):
+    options, driver, noun = run.asked.options, run.core.async_driver, Batches(run.core)
+
+    def seen(job: Batch) -> None:
         run.results.doing = f"batch {job.status.replace('_', ' ')}, {job.counts.done:,} of {job.counts.total:,} lines"
-        if job.ended:
-            break
-        await asyncio.sleep(pause if not run.core.sandbox else 0.01)
-        job = await driver.run(BatchCalls.get.flow(noun, job))
-    schema, prefix = asked.options.get("schema"), asked.options.get("prefix") or ""
+
+    job = await driver.run(waited(run.core, await _submitted(run, items, noun), seen))
+    schema, prefix = options.get("schema"), options.get("prefix") or ""
     outcomes = await driver.run(BatchCalls.results.flow(noun, job, schema=schema, prefix=prefix))
     run.results.tries += len(items)
     for item, outcome in zip(items, outcomes, strict=True):
-        run.note(item, outcome if isinstance(outcome, Reply | QwenError) else QwenError("the batch gave no answer"))
+        run.note(item, outcome)
 
 
 async def _submitted(run: Run, items: list[Item], noun: Batches) -> Batch:
@@ -78,5 +73,5 @@ async def _submitted(run: Run, items: list[Item], noun: Batches) -> Batch:
     job: Batch = await run.core.async_driver.run(flow)
     run.results.jobs[name] = job.id
     if run.logbook is not None:
-        run.logbook.add_job(name, job.id)
+        run.logbook.add(checkpoint.pack_job(name, job.id))
     return job

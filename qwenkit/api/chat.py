@@ -45,10 +45,7 @@ class ChatCalls:
         body = protocol.body(prompt, options, model=model or self._core.model, system=system)
         request = self._core.request("POST", "compatible", _PATH, body, timeout=options.get("timeout"))
         reply = yield from billed(self._core, request, open_call(self._core, body), protocol.read)
-        reply.schema, reply.prefix = options.get("schema"), options.get("prefix") or ""
-        if reply.schema is not None and not reply.tool_calls:
-            structured.of(reply)  # raises what is wrong with it, before anybody builds on it
-        return reply
+        return checked(reply, options)
 
     @stream
     def stream(
@@ -59,29 +56,33 @@ class ChatCalls:
         `with qwen.chat.stream("…") as stream:` (awaited: `async with`) closes the connection whatever happens;
         `stream.reply` is the answer so far. Options are those of `qwen.chat`.
         """
-        return plan(self._core, prompt, system, model, options)
+        body = protocol.body(prompt, options, model=model or self._core.model, system=system, stream=True)
+        request = self._core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
+        facts = catalogue.model(body["model"])
+        fold = ChatFold(
+            cumulative=facts is not None and facts.cumulative_stream,
+            request=request.name,
+            schema=options.get("schema"),
+            prefix=options.get("prefix") or "",
+        )
+        return Plan(request, fold, partial(open_call, self._core, body), body["messages"])
 
 
-def open_call(core: Core, body: dict[str, Any]) -> OpenCall:
+def checked(reply: Reply, options: ChatOptions) -> Reply:
+    """The reply with what was asked of it. What is wrong with its value raises before anybody builds on it."""
+    reply.schema, reply.prefix = options.get("schema"), options.get("prefix") or ""
+    if reply.schema is not None and not reply.tool_calls:
+        structured.of(reply)
+    return reply
+
+
+def open_call(core: Core, body: dict[str, Any], family: str = "chat") -> OpenCall:
     """Account for a chat call: `n` answers, each as long as the body allows or as usual."""
     most, answers = body.get("max_tokens") or body.get("max_completion_tokens"), body.get("n")
     most = most if isinstance(most, int) else None  # nonsense goes to the service, which says why
     answers = answers if isinstance(answers, int) and answers > 0 else 1
-    return core.accounts.open("chat", body["model"], body["messages"], most, answers)
-
-
-def plan(core: Core, prompt: Messages, system: str, model: str, options: ChatOptions) -> Plan[Piece, Reply]:
-    """Everything a chat stream needs before it is opened; nothing is sent yet."""
-    body = protocol.body(prompt, options, model=model or core.model, system=system, stream=True)
-    request = core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
-    facts = catalogue.model(body["model"])
-    fold = ChatFold(
-        cumulative=facts is not None and facts.cumulative_stream,
-        request=request.name,
-        schema=options.get("schema"),
-        prefix=options.get("prefix") or "",
-    )
-    return Plan(request, fold, partial(open_call, core, body), body["messages"])
+    prompt = body.get("messages") or [{"content": body["prompt"]}]
+    return core.accounts.open(family, body["model"], prompt, most, answers)
 
 
 class Chat(ChatCalls, SyncNoun):

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Unpack
 
 from qwenkit import catalogue
-from qwenkit.api.accounts import OpenCall
 from qwenkit.api.billed import billed
+from qwenkit.api.chat import open_call
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
 from qwenkit.api.stream import Plan
@@ -36,7 +36,7 @@ class CompletionsCalls:
         body = protocol.body(prompt, suffix, options, model=model or catalogue.DEFAULTS["fim"])
         request = self._core.request("POST", "compatible", _PATH, body, timeout=options.get("timeout"))
         read = partial(protocol.read, before=prompt, after=suffix)
-        return (yield from billed(self._core, request, _open(self._core, body), read))
+        return (yield from billed(self._core, request, open_call(self._core, body, "completions"), read))
 
     @stream
     def stream(
@@ -46,7 +46,8 @@ class CompletionsCalls:
         body = protocol.body(prompt, suffix, options, model=model or catalogue.DEFAULTS["fim"], stream=True)
         request = self._core.request("POST", "compatible", _PATH, body, stream=True, timeout=options.get("timeout"))
         fold: Any = protocol.MiddleFold(prompt, suffix, request=request.name)
-        return Plan(request, fold, partial(_open, self._core, body), _prompt(body))
+        open = partial(open_call, self._core, body, "completions")
+        return Plan(request, fold, open, [{"content": body["prompt"]}])
 
 
 class Completions(CompletionsCalls, SyncNoun):
@@ -55,14 +56,3 @@ class Completions(CompletionsCalls, SyncNoun):
 
 class AsyncCompletions(CompletionsCalls, AsyncNoun):
     """`await aqwen.completions(...)` and `async with aqwen.completions.stream(...)`."""
-
-
-def _open(core: Core, body: dict[str, Any]) -> OpenCall:
-    most = body.get("max_tokens")
-    return core.accounts.open(
-        "completions", body["model"], _prompt(body), most if isinstance(most, int) else None, body.get("n") or 1
-    )
-
-
-def _prompt(body: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": body["prompt"]}]

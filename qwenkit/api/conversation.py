@@ -14,30 +14,29 @@ The model reads the whole history each time, and its window is finite. Before a 
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, cast
 
 from qwenkit import catalogue
 from qwenkit.api import saved
-from qwenkit.api.chat import Chat
 from qwenkit.api.core import Core
-from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
-from qwenkit.api.rounds import GO_ON, Turn, in_order, open_calls
-from qwenkit.api.talking import AsyncTalkStream, TalkStream
+from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.rounds import GO_ON, Turn, as_message, in_order, open_calls
+from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import chat as protocol
 from qwenkit.protocol import results
 from qwenkit.protocol.flow import Flow
+from qwenkit.protocol.options import refuse_unknown
 from qwenkit.protocol.toolbox import Toolbox
 from qwenkit.types._shown import Shown
 from qwenkit.types.message import Message
-from qwenkit.types.options import ChatOptions
-from qwenkit.types.reply import Reply, ToolCall
+from qwenkit.types.options import ChatOptions, ConversationOptions
+from qwenkit.types.reply import Piece, Reply, ToolCall
 
 C = TypeVar("C", bound="ConversationCalls")
-
-_POLICIES = ("trim", "refuse")
-_ROUNDS = 8
 
 
 class ConversationCalls(Shown):
@@ -51,13 +50,14 @@ class ConversationCalls(Shown):
         model: str = "",
         when_full: str = "trim",
         context_limit: int | None = None,
-        max_rounds: int = _ROUNDS,
+        max_rounds: int = 8,
         run_tools: bool = True,
         **options: Unpack[ChatOptions],
     ) -> None:
-        _check_policy(when_full)
-        _check_rounds(max_rounds)
-        protocol.refuse_unknown(options)
+        _check(when_full, context_limit)
+        if not isinstance(max_rounds, int) or max_rounds < 1:
+            raise ConfigError(f"max_rounds cannot be {max_rounds!r}", hint="use a number from 1, or run_tools=False")
+        refuse_unknown(options, ConversationOptions.__annotations__, "conversation", {})
         Toolbox(options.get("tools"))  # a function that cannot be a tool is refused now, not in the first turn
         self._core = core
         self.model = model or core.model
@@ -68,15 +68,16 @@ class ConversationCalls(Shown):
         self.messages: list[Message] = [Message.system(system)] if system else []
         self.forgotten = 0
         self._limit = context_limit
-        self._counted = (0, 0)  # how many messages the service has counted, and their tokens
+        self._counted: tuple[list[Any], int] = ([], 0)  # the messages the service has counted, and their tokens
 
     @property
     def context_limit(self) -> int | None:
         """Tokens the model can read; None when the catalogue does not know the model."""
-        if self._limit is not None:
-            return self._limit
-        facts = catalogue.model(self.model)
-        return (facts.max_input or facts.context) if facts else None
+        return self._window(self.model)
+
+    def _window(self, model: str) -> int | None:
+        facts = catalogue.model(model) if self._limit is None else None
+        return (facts.max_input or facts.context) if facts else self._limit
 
     @property
     def context_used(self) -> int:
@@ -85,7 +86,7 @@ class ConversationCalls(Shown):
 
     def _history(self) -> list[Message]:
         """The messages, each as a `Message`: the list is the user's to edit, also with dicts and replies."""
-        self.messages[:] = [_as_message(turn) for turn in self.messages]
+        self.messages[:] = [as_message(turn) for turn in self.messages]
         return self.messages
 
     @call
@@ -96,14 +97,14 @@ class ConversationCalls(Shown):
 
         Without a prompt it goes on from the history as it is, running first the tools that the model waits for.
         """
-        turn = Turn(self, prompt, options, run_tools)
-        while True:
-            if turn.calls:
-                yield from turn.work()
-            reply = yield from Chat.__call__.flow(Chat(self._core), turn.messages(), **turn.options)
-            turn.said(reply)
-            if turn.over:
-                return reply
+        return (yield from Turn(self, prompt, options, run_tools).answer())
+
+    @stream
+    def stream(
+        self, prompt: str | Message = GO_ON, *, run_tools: bool | None = None, **options: Unpack[ChatOptions]
+    ) -> Plan[Piece, Reply]:
+        """Say something and iterate the answer; the turn is remembered when the stream has ended."""
+        return Turn(self, prompt, options, run_tools).plan()
 
     def tool_result(self, call: ToolCall | str, value: Any) -> None:
         """Answer a call of the last reply by hand; `call` is the call or its id. `talk()` then goes on."""
@@ -118,18 +119,8 @@ class ConversationCalls(Shown):
 
     def fork(self: C) -> C:
         """A copy that goes its own way from here."""
-        twin = type(self)(
-            self._core,
-            model=self.model,
-            when_full=self.policy,
-            context_limit=self._limit,
-            max_rounds=self.max_rounds,
-            run_tools=self.run_tools,
-            **self.options,
-        )
-        twin.messages = list(self._history())
-        twin.forgotten = self.forgotten
-        twin._counted = self._counted
+        twin = copy.copy(self)
+        twin.messages, twin.options = list(self._history()), cast(ChatOptions, dict(self.options))
         return twin
 
     def undo(self) -> None:
@@ -138,16 +129,15 @@ class ConversationCalls(Shown):
         while self.messages and self.messages[-1].role != "system":
             if self.messages.pop().role == "user":
                 break
-        self._counted = (0, 0)
 
     def save(self, path: str | Path) -> Path:
         """Write the conversation as JSON. Keys are never part of it, and functions only by name."""
-        functions = list(Toolbox(self.options.get("tools")).functions)
+        options, functions = saved.plain(self.options)
         facts = {
             "qwenkit": "conversation/1",
             "model": self.model,
             "when_full": self.policy,
-            "options": saved.plain(self.options),
+            "options": options,
             "messages": [message.to_wire() for message in self._history()],
             "context_limit": self._limit,
             "forgotten": self.forgotten,
@@ -156,20 +146,13 @@ class ConversationCalls(Shown):
 
     def restore(self: C, path: str | Path) -> C:
         """Take over model, options and history from a saved file. Its functions must be among this one's tools."""
-        facts, messages, options = saved.read(path)
+        facts, messages, options = saved.read(path, self.options.get("tools"))
         protocol.refuse_unknown(options)
-        policy = facts.get("when_full", self.policy)
-        _check_policy(policy)
-        named = facts.get("functions") or []
-        options = saved.with_functions(options, named, self.options.get("tools"), Path(path).name)
-        self.model, self.policy, self.options = facts.get("model", self.model), policy, cast(Any, options)
-        self._limit, self.forgotten = facts.get("context_limit"), facts.get("forgotten", 0)
-        self.messages = messages
-        self._counted = (0, 0)
+        policy, limit = facts.get("when_full", self.policy), facts.get("context_limit")
+        _check(policy, limit)
+        self.model, self.policy, self.options = facts.get("model", self.model), policy, cast(ChatOptions, options)
+        self._limit, self.forgotten, self.messages = limit, facts.get("forgotten", 0), messages
         return self
-
-    def _asked(self, prompt: Any) -> Message:
-        return _as_message(prompt)
 
     def _merged(self, options: ChatOptions) -> Any:
         """This turn's options over the conversation's. A turn may name its model, but no system message."""
@@ -177,40 +160,37 @@ class ConversationCalls(Shown):
             raise ConfigError("a turn has no system message of its own", hint="put it first: talk.messages[0]")
         return {"model": self.model, **self.options, **options}
 
-    def _fitting(self, fresh: list[Message], options: ChatOptions) -> tuple[list[Message], int]:
+    def _fitting(self, fresh: list[Message], options: Mapping[str, Any]) -> tuple[list[Message], int]:
         """The history with the new messages, and how many of the oldest stay behind so that they fit.
 
         Nothing is forgotten here: that waits for the answer, so that a call that fails loses nothing.
         """
-        limit, room = self.context_limit, self._room(options)
-        kept = list(self._history())
+        model, room = options["model"], 0
+        if (
+            self._limit is not None
+        ):  # a model's input limit leaves room for the answer already, one set by hand does not
+            most = options.get("max_tokens") or options.get("max_completion_tokens")
+            room = most if isinstance(most, int) else 0  # nonsense goes to the service, which says why
+        kept, limit = list(self._history()), self._window(model)
         while limit is not None and (needed := self._tokens([*kept, *fresh]) + room) > limit:
             shorter = _without_oldest_turn(kept, fresh) if self.policy == "trim" else None
             if shorter is None:
-                raise self._too_long(needed, limit)
+                bound = f"{model} reads" if self._limit is None else "this conversation is limited to"
+                other = "use when_full='trim'" if self.policy == "refuse" else "lower max_tokens"
+                raise ConfigError(
+                    f"this turn needs {needed:,} tokens and {bound} {limit:,}; nothing was sent",
+                    hint=f"shorten it, start a new conversation, or {other}",
+                )
             kept = shorter
         return [*kept, *fresh], len(self.messages) - len(kept)
 
-    def _too_long(self, needed: int, limit: int) -> ConfigError:
-        bound = f"{self.model} reads" if self._limit is None else "this conversation is limited to"
-        other = "use when_full='trim'" if self.policy == "refuse" else "lower max_tokens"
-        return ConfigError(
-            f"this turn needs {needed:,} tokens and {bound} {limit:,}; nothing was sent",
-            hint=f"shorten it, start a new conversation, or {other}",
-        )
-
-    def _room(self, options: ChatOptions) -> int:
-        """Tokens to keep free for the answer. A model's input limit leaves them already; one set by hand does not."""
-        if self._limit is None:
-            return 0
-        return options.get("max_tokens") or self.options.get("max_tokens") or 0
-
     def _tokens(self, messages: list[Message]) -> int:
-        """The service's count holds for the whole history only; what is new or shortened is estimated."""
+        """The service's count holds for what it has counted, unchanged; what is new or shortened is estimated."""
+        wire = [message.to_wire() for message in messages]
         known, tokens = self._counted
-        if messages[:known] != self.messages[:known]:
-            known, tokens = 0, 0
-        fresh = [message.to_wire() for message in messages[known:]]
+        if wire[: len(known)] != known:
+            known, tokens = [], 0
+        fresh = wire[len(known) :]
         return tokens + (catalogue.tokens.count_messages(fresh) if fresh else 0)
 
     def _remember(self, fresh: list[Message], reply: Reply, left: int) -> None:
@@ -220,7 +200,8 @@ class ConversationCalls(Shown):
         self.forgotten += left
         self.messages += fresh
         if reply.usage and reply.usage.total:
-            self._counted = (len(self.messages), reply.usage.total - reply.usage.reasoning)
+            counted = [message.to_wire() for message in self.messages]
+            self._counted = (counted, reply.usage.total - reply.usage.reasoning)
 
     def __len__(self) -> int:
         return len(self.messages)
@@ -232,38 +213,16 @@ class ConversationCalls(Shown):
 class Conversation(ConversationCalls, SyncNoun):
     """A conversation whose turns run at once. Functions run in the calling thread, async ones together beside it."""
 
-    def stream(
-        self, prompt: str | Message = GO_ON, *, run_tools: bool | None = None, **options: Unpack[ChatOptions]
-    ) -> TalkStream:
-        """Say something and iterate the answer; the turn is remembered when the stream has ended."""
-        return TalkStream(self._core, Turn(self, prompt, options, run_tools))
-
 
 class AsyncConversation(ConversationCalls, AsyncNoun):
     """A conversation whose turns are awaited. Its functions run at once, those that are not async in threads."""
 
-    def stream(
-        self, prompt: str | Message = GO_ON, *, run_tools: bool | None = None, **options: Unpack[ChatOptions]
-    ) -> AsyncTalkStream:
-        """Say something and iterate the answer; the turn is remembered when the stream has ended."""
-        return AsyncTalkStream(self._core, Turn(self, prompt, options, run_tools))
 
-
-def _check_policy(when_full: Any) -> None:
-    if when_full not in _POLICIES:
+def _check(when_full: Any, context_limit: Any) -> None:
+    if when_full not in ("trim", "refuse"):
         raise ConfigError(f"when_full cannot be {when_full!r}", hint="use 'trim' or 'refuse'")
-
-
-def _check_rounds(most: Any) -> None:
-    if not isinstance(most, int) or most < 1:
-        raise ConfigError(f"max_rounds cannot be {most!r}", hint="use a number from 1, or run_tools=False")
-
-
-def _as_message(turn: Any) -> Message:
-    """A message from whatever stands in the list."""
-    if isinstance(turn, Message):
-        return turn
-    return Message.of(protocol.messages([turn])[0])
+    if context_limit is not None and (not isinstance(context_limit, int) or context_limit < 1):
+        raise ConfigError(f"context_limit cannot be {context_limit!r}", hint="use a number of tokens, or leave it out")
 
 
 def _first_turn(messages: list[Message]) -> int:

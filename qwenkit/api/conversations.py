@@ -8,7 +8,7 @@ qwen.responses.conversations.items(talk).list()
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
@@ -18,7 +18,6 @@ from qwenkit.protocol.flow import Flow
 from qwenkit.types.response import ConversationObject, Item, Items
 
 _PATH = "/conversations"
-C = TypeVar("C", bound="ItemCalls")
 
 
 class ConversationObjectCalls:
@@ -29,41 +28,36 @@ class ConversationObjectCalls:
     @call
     def create(self, items: Any = None, *, metadata: Mapping[str, str] | None = None) -> Flow[ConversationObject]:
         """Begin a conversation, with up to 20 items and 16 pairs of metadata."""
-        body: dict[str, Any] = {} if items is None else {"items": _several(items)}
+        body = {} if items is None else _several(items)
         if metadata is not None:
-            body["metadata"] = dict(metadata)
+            body |= protocol.metadata(metadata)
         return protocol.conversation((yield from fetch(self._core, "POST", _PATH, "a conversation", body)))
 
     @call
     def get(self, conversation: ConversationObject | str) -> Flow[ConversationObject]:
         """A conversation by its id."""
-        wire = yield from fetch(self._core, "GET", place(_PATH, conversation, ConversationObject), "a conversation")
-        return protocol.conversation(wire)
+        return protocol.conversation((yield from fetch(self._core, "GET", _place(conversation), "a conversation")))
 
     @call
     def update(
         self, conversation: ConversationObject | str, *, metadata: Mapping[str, str]
     ) -> Flow[ConversationObject]:
         """Give it other metadata: all pairs are replaced."""
-        path, body = place(_PATH, conversation, ConversationObject), {"metadata": dict(metadata)}
+        path, body = _place(conversation), protocol.metadata(metadata)
         return protocol.conversation((yield from fetch(self._core, "POST", path, "a conversation", body)))
 
     @call
     def delete(self, conversation: ConversationObject | str) -> Flow[bool]:
         """Forget a conversation; the service keeps its items."""
-        return (yield from forget(self._core, place(_PATH, conversation, ConversationObject)))
+        return (yield from forget(self._core, _place(conversation)))
 
 
 class ItemCalls:
     """The items of one conversation."""
 
-    _core: Core
-    _path: str
-
-    def of(self: C, conversation: Any) -> C:
-        """These calls, for this conversation."""
-        self._path = place(_PATH, conversation, ConversationObject) + "/items"
-        return self
+    def __init__(self, core: Core, conversation: ConversationObject | str) -> None:
+        self._core = core
+        self._path = _place(conversation) + "/items"
 
     @call
     def list(self, *, limit: int | None = None, order: str = "asc") -> Flow[Items]:
@@ -73,8 +67,7 @@ class ItemCalls:
     @call
     def add(self, items: Any) -> Flow[Items]:
         """Add up to 20 items: texts, messages, dicts as on the wire, replies."""
-        wire = yield from fetch(self._core, "POST", self._path, "a list", {"items": _several(items)})
-        return Items(protocol.listed(wire)[0])
+        return Items(protocol.listed((yield from fetch(self._core, "POST", self._path, "a list", _several(items))))[0])
 
     @call
     def get(self, item: Item | str) -> Flow[Item]:
@@ -87,9 +80,12 @@ class ItemCalls:
         return (yield from forget(self._core, place(self._path, item, Item)))
 
 
-def _several(items: Any) -> Any:
-    """Items as on the wire; a bare text is one of them."""
-    return protocol.given([items] if isinstance(items, str) else items)
+def _place(conversation: ConversationObject | str) -> str:
+    return place(_PATH, conversation, ConversationObject)
+
+
+def _several(items: Any) -> dict[str, Any]:
+    return {"items": protocol.items(items)}
 
 
 class ConversationItems(ItemCalls, SyncNoun):
@@ -105,7 +101,7 @@ class Conversations(ConversationObjectCalls, SyncNoun):
 
     def items(self, conversation: ConversationObject | str) -> ConversationItems:
         """The items of a conversation: `.list()`, `.add(…)`, `.get(id)`, `.delete(id)`."""
-        return ConversationItems(self._core).of(conversation)
+        return ConversationItems(self._core, conversation)
 
 
 class AsyncConversations(ConversationObjectCalls, AsyncNoun):
@@ -113,4 +109,4 @@ class AsyncConversations(ConversationObjectCalls, AsyncNoun):
 
     def items(self, conversation: ConversationObject | str) -> AsyncConversationItems:
         """The items of a conversation: `.list()`, `.add(…)`, `.get(id)`, `.delete(id)`, all awaited."""
-        return AsyncConversationItems(self._core).of(conversation)
+        return AsyncConversationItems(self._core, conversation)

@@ -52,11 +52,10 @@ class Crew:
         self.run, self.pace, self.results = run, pace, run.results
         self.core, self.asked = run.core, run.asked
         self._again: deque[Item] = deque()
-        self._parked: list[asyncio.Future[None]] = []
+        self._news = asyncio.Event()  # there may be something to do again
         self._gate = asyncio.Lock()
         self._busy = self._broke = 0
         self._drained = False
-        self._problem: Exception | None = None  # the prompts' own iterator failed
 
     async def work(self) -> None:
         """Run to the end; cancelled, let go of what is under way."""
@@ -69,8 +68,6 @@ class Crew:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
             self.run.leave(self._again)
-        if self._problem is not None:
-            raise self._problem
 
     async def _worker(self, place: int) -> None:
         core, books = copy.copy(self.core), Books(self.core.accounts)
@@ -82,7 +79,7 @@ class Crew:
                 if self._over:
                     self._tell()
                     return
-                await self._news()
+                await self._news.wait()
                 continue
             self._busy += 1
             books.item = item
@@ -106,27 +103,13 @@ class Crew:
             return None
         if self._again:
             return self._again.popleft()
-        if self._drained:
-            return None
-        try:
-            return Item(*next(self.run.source))
-        except StopIteration:
-            self._drained = True
-        except Exception as broken:
-            self._drained, self._problem = True, broken
-        return None
-
-    def _news(self) -> asyncio.Future[None]:
-        """Wait until there may be something to do again."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._parked.append(waiting)
-        return waiting
+        item = None if self._drained else self.run.take()
+        self._drained = item is None
+        return item
 
     def _tell(self) -> None:
-        parked, self._parked = self._parked, []
-        for waiting in parked:
-            if not waiting.done():
-                waiting.set_result(None)
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _serve(self, item: Item, core: Core) -> None:
         """Take an item as far as it goes: to its outcome, or back into the line."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, contextmanager
-from importlib import import_module
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, Unpack
+from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar, Unpack
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -24,9 +24,10 @@ from qwenkit import catalogue
 from qwenkit.api.chat import Chat
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
-from qwenkit.errors import ConfigError, ServerError, TaskFailed
+from qwenkit.api.waiting import until, watch
+from qwenkit.errors import ConfigError, TaskFailed
 from qwenkit.protocol import chat as chat_protocol
-from qwenkit.protocol.flow import Answer, Flow, Pause
+from qwenkit.protocol.flow import Answer, Flow
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.protocol.upload import Opener, Upload
 from qwenkit.types.files import FileList, StoredFile, documents
@@ -34,6 +35,7 @@ from qwenkit.types.message import Messages
 from qwenkit.types.options import ChatOptions
 from qwenkit.types.reply import Reply
 
+T = TypeVar("T")
 PATH = "/files"
 LARGE = 2_000_000  # bytes of an upload from which on its progress is worth showing
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between two looks at a document that is being read; the last repeats
@@ -43,13 +45,14 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | BinaryIO"
 Asked: TypeAlias = "StoredFile | Source | Iterable[StoredFile | Source]"
 
 
-class _Page(msgspec.Struct):
-    data: list[StoredFile] | None = None
+class Page(msgspec.Struct, Generic[T]):
+    """A part of a list; `data` is null when there is nothing."""
+
+    data: list[T] | None = None
     has_more: bool = False
 
 
-_FILE = Lenient.of(StoredFile)
-_PAGE = Lenient.of(_Page)
+_FILE, _PAGE = Lenient.of(StoredFile), Lenient.of(Page[StoredFile])
 
 
 class FileCalls:
@@ -67,11 +70,12 @@ class FileCalls:
         its progress. After a broken connection the file is sent again from its beginning.
         """
         name, size, opener = _opened(source, name)
-        with _watched(name, size, progress) as seen:
-            form = Upload({"purpose": purpose}, name, size, opener, seen)
+        with watch(progress and size >= LARGE, "files:uploading") as draw:
+            form = Upload({"purpose": purpose}, name, size, opener, lambda sent: draw((name, size, sent)))
             request = self._core.request("POST", "compatible", PATH, b"", headers=form.headers)
             answer: Answer = yield from self._core.send(msgspec.structs.replace(request, body=form))
-        return _file(answer)
+        stored: StoredFile = _FILE.read(answer.body, "a file", request=request.name)
+        return stored
 
     @call
     def list(
@@ -82,30 +86,23 @@ class FileCalls:
         Times are written like `2026-05-01` or `2026-05-01 10:00:00`, in Beijing time.
         """
         told = {"purpose": purpose, "create_after": create_after, "create_before": create_before}
-        query = {"limit": limit, **{key: value for key, value in told.items() if value}}
-        rows: Any = yield from paged(self._core, PATH, query, _PAGE)
-        return FileList(rows)
+        return FileList((yield from paged(self._core, PATH, _PAGE, limit, told)))
 
     @call
     def get(self, file: StoredFile | str) -> Flow[StoredFile]:
         """What the service says about a file now."""
-        answer: Answer = yield from self._core.send(self._core.request("GET", "compatible", _path(file)))
-        return _file(answer)
+        stored: StoredFile = yield from told(self._core, "GET", _path(file), _FILE, "a file")
+        return stored
 
     @call
     def wait(self, file: StoredFile | str, *, timeout: float = 600) -> Flow[StoredFile]:
         """Wait until a document has been read; `timeout` is in seconds."""
-        waited, looks = 0.0, 0
-        while True:
-            found: StoredFile = yield from FileCalls.get.flow(self, file)
-            if found.processed:
-                return found
-            if found.status in ("error", "deleted") or waited >= timeout:
-                said = f"{found.filename} is {found.status} after {waited:.0f} s of waiting"
-                raise TaskFailed(said, hint="upload it again, or wait longer: timeout=…")
-            pause = PAUSES[min(looks, len(PAUSES) - 1)]
-            yield Pause(pause)
-            waited, looks = waited + pause, looks + 1
+        look = partial(FileCalls.get.flow, self, file)
+        found: StoredFile = yield from until(self._core, look, _is_over, PAUSES, timeout=timeout)
+        if not found.processed:
+            said = f"{found.filename} is {found.status}" + (f" after {timeout:g} s" if not _is_over(found) else "")
+            raise TaskFailed(said, hint="upload it again, or wait longer: timeout=…", task=found)
+        return found
 
     @call
     def content(self, file: StoredFile | str) -> Flow[bytes]:
@@ -136,111 +133,86 @@ class FileCalls:
         """
         ids = []
         for file in _several(files):
-            stored = file if _is_stored(file) else (yield from FileCalls.upload.flow(self, file))
-            if not (isinstance(stored, StoredFile) and not stored.processed):
-                ids.append(_id(stored))
-            else:
-                ids.append((yield from FileCalls.wait.flow(self, stored)).id)
+            known = isinstance(file, StoredFile) or (isinstance(file, str) and file.startswith("file-"))
+            stored = file if known else (yield from FileCalls.upload.flow(self, file))
+            if isinstance(stored, StoredFile) and not stored.processed:
+                stored = yield from FileCalls.wait.flow(self, stored)
+            ids.append(named(stored, "file"))
         asked: Messages = [documents(*ids), *chat_protocol.messages(prompt)]
         chat = Chat(self._core)
         system, model = system or _ROLE, model or catalogue.DEFAULTS["long"]  # the first system message is the role
         return (yield from Chat.__call__.flow(chat, asked, system=system, model=model, **options))
 
 
-def paged(core: Core, path: str, query: dict[str, Any], shape: Lenient) -> Flow[list[Any]]:
-    """The rows of every page of a list."""
+def told(core: Core, method: str, path: str, shape: Lenient, what: str, body: Any = None) -> Flow[Any]:
+    """What one call says, read as its shape."""
+    request = core.request(method, "compatible", path, body)
+    answer: Answer = yield from core.send(request)
+    return shape.read(answer.body, what, request=request.name)
+
+
+def paged(core: Core, path: str, shape: Lenient, limit: int, query: dict[str, Any]) -> Flow[list[Any]]:
+    """The rows of every page of a list; what the query leaves empty is not asked for."""
     rows: list[Any] = []
+    query = {"limit": limit, **{name: value for name, value in query.items() if value}}
     while True:
-        request = core.request("GET", "compatible", f"{path}?{urlencode(query)}")
-        answer: Answer = yield from core.send(request)
-        try:
-            page = shape.decode(answer.body)
-        except msgspec.DecodeError as broken:
-            raise ServerError("the list is not readable", status=200, request=request.name) from broken
-        rows += page.data or []  # null when there is none
+        page: Page[Any] = yield from told(core, "GET", f"{path}?{urlencode(query)}", shape, "a list")
+        rows += page.data or []
         if not page.has_more or not page.data or page.data[-1].id == query.get("after"):
             return rows
-        query = {**query, "after": page.data[-1].id}
+        query["after"] = page.data[-1].id
 
 
-def _opened(source: Source, name: str) -> tuple[str, int, Opener]:
-    """A file's name, its size, and how to read it from its beginning."""
-    if isinstance(source, bytes | bytearray):
-        if not name:
-            raise ConfigError("bytes have no name", hint='pass name="notes.md": its ending tells the format')
-        data = bytes(source)
-        return name, len(data), lambda: io.BytesIO(data)
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        try:
-            with path.open("rb") as file:
-                size = file.seek(0, io.SEEK_END)
-        except (OSError, ValueError) as unread:
-            said = f"{path.name!r} cannot be read ({getattr(unread, 'strerror', None) or unread})"
-            raise ConfigError(said, hint="check the path and the working folder") from None
-        return name or path.name, size, lambda: path.open("rb")
-    if hasattr(source, "read") and hasattr(source, "seek"):
-        start = source.tell()
-        return name or _named(source), source.seek(0, io.SEEK_END) - start, _again(source, start)
-    raise ConfigError(
-        f"a {type(source).__name__} cannot be uploaded", hint="pass a path, bytes, or an open binary file"
-    )
-
-
-def _again(source: BinaryIO, start: int) -> Callable[[], AbstractContextManager[BinaryIO]]:
-    @contextmanager
-    def opened() -> Any:
-        source.seek(start)
-        yield source  # whoever opened it closes it
-
-    return opened
-
-
-def _named(source: Any) -> str:
-    name = Path(str(getattr(source, "name", ""))).name
-    if not name:
-        raise ConfigError("this open file has no name", hint='pass name="notes.md": its ending tells the format')
+def named(thing: Any, kind: str) -> str:
+    """The id of a file or a batch, given as the value or as the id itself."""
+    name = getattr(thing, "id", thing)
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{thing!r} names no {kind}", hint=f"pass the {kind} itself or its id")
     return name
 
 
-@contextmanager
-def _watched(name: str, size: int, progress: bool) -> Any:
-    """Called with the bytes sent so far; draws them when there are many."""
-    watch = import_module("qwenkit.display.files").watch(name, size) if progress and size >= LARGE else None
-    yield watch.sent if watch else None
-    if watch:
-        watch.end()
+def _path(file: StoredFile | str) -> str:
+    return f"{PATH}/{quote(named(file, 'file'), safe='')}"
 
 
-def _several(files: Asked) -> list[Any]:
+def _is_over(file: StoredFile) -> bool:
+    return file.status in ("processed", "error", "deleted")
+
+
+def _several(files: Any) -> list[Any]:
     one = isinstance(files, StoredFile | str | bytes | os.PathLike) or hasattr(files, "read")
-    found: list[Any] = [files] if one else list(files)  # type: ignore[arg-type]
+    found = [files] if one else list(files) if isinstance(files, Iterable) else []
     if not found:
         raise ConfigError("there is no file to ask about", hint='qwen.files.ask("…", file)')
     return found
 
 
-def _is_stored(file: Any) -> bool:
-    return isinstance(file, StoredFile) or (isinstance(file, str) and file.startswith("file-"))
+def _opened(source: Source, name: str) -> tuple[str, int, Opener]:
+    """A file's name, its size, and how to read it from its beginning."""
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        try:
+            with path.open("rb") as found:
+                size = found.seek(0, io.SEEK_END)
+        except (OSError, ValueError) as unread:
+            said = f"{path.name!r} cannot be read ({getattr(unread, 'strerror', None) or unread})"
+            raise ConfigError(said, hint="check the path and the working folder") from None
+        return name or path.name, size, lambda: path.open("rb")
+    file: Any = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
+    if not (hasattr(file, "read") and hasattr(file, "seek") and isinstance(file.read(0), bytes)):
+        said = f"a {type(source).__name__} cannot be uploaded"
+        raise ConfigError(said, hint="pass a path, bytes, or an open binary file")
+    name = name or Path(str(getattr(file, "name", ""))).name
+    if not name:
+        raise ConfigError("these bytes have no name", hint='pass name="notes.md": its ending tells the format')
+    start = file.tell()
+    return name, file.seek(0, io.SEEK_END) - start, partial(_again, file, start)
 
 
-def _id(file: StoredFile | str) -> str:
-    name = file.id if isinstance(file, StoredFile) else file
-    if not isinstance(name, str) or not name:
-        raise ConfigError(f"{file!r} names no file", hint="pass what upload gave, or an id such as file-fe-…")
-    return name
-
-
-def _path(file: StoredFile | str) -> str:
-    return f"{PATH}/{quote(_id(file), safe='')}"
-
-
-def _file(answer: Answer) -> StoredFile:
-    try:
-        stored: StoredFile = _FILE.decode(answer.body)
-    except msgspec.DecodeError as broken:
-        raise ServerError("the answer tells of no file", status=200) from broken
-    return stored
+@contextmanager
+def _again(source: BinaryIO, start: int) -> Iterator[BinaryIO]:
+    source.seek(start)
+    yield source  # whoever opened it closes it
 
 
 class Files(FileCalls, SyncNoun):

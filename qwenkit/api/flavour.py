@@ -12,11 +12,14 @@ import functools
 import inspect
 import re
 from collections.abc import Awaitable, Callable
+from difflib import get_close_matches
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from qwenkit.api.core import Core
 from qwenkit.api.stream import AsyncStream, Item, Plan, Result, Stream
+from qwenkit.errors import ConfigError
 from qwenkit.protocol.flow import Flow
+from qwenkit.protocol.options import refuse_unknown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,21 +40,15 @@ class _Noun:
 class SyncNoun(_Noun):
     """A resource whose calls run at once."""
 
-    def _run(self, flow: Flow[T]) -> T:
-        return self._core.driver.run(flow)
-
-    def _open(self, plan: Plan[Item, Result]) -> Stream[Item, Result]:
-        return Stream(self._core, plan)
+    def _begin(self, made: Any) -> Any:
+        return Stream(self._core, made) if isinstance(made, Plan) else self._core.driver.run(made)
 
 
 class AsyncNoun(_Noun):
     """A resource whose calls are awaited."""
 
-    def _run(self, flow: Flow[T]) -> Awaitable[T]:
-        return self._core.async_driver.run(flow)
-
-    def _open(self, plan: Plan[Item, Result]) -> AsyncStream[Item, Result]:
-        return AsyncStream(self._core, plan)
+    def _begin(self, made: Any) -> Any:
+        return AsyncStream(self._core, made) if isinstance(made, Plan) else self._core.async_driver.run(made)
 
 
 class _Written:
@@ -62,13 +59,36 @@ class _Written:
         self.flow: Any = method
         functools.update_wrapper(self, method)
         self.__signature__ = _signature(method)
-
-    def begin(self, noun: Any, made: Any) -> Any:
-        """What the noun does with what the method made."""
-        raise NotImplementedError
+        self._names = frozenset(self.__signature__.parameters)
+        kinds = inspect.signature(method).parameters.values()
+        self._own = {each.name for each in kinds if each.kind is not each.VAR_KEYWORD}
 
     def __call__(self, noun: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return self.begin(noun, self.flow(noun, *args, **kwargs))
+        for name in kwargs.keys() - self._names:
+            if len(self._own) == len(self._names) or get_close_matches(name, self._own, cutoff=0.75):
+                refuse_unknown({name: ...}, self._own, self._called(noun), {})
+        try:  # other options are judged where the body is made
+            made = self.flow(noun, *args, **kwargs)
+        except TypeError:
+            self._check(noun, args, kwargs)
+            raise
+        return noun._begin(made)
+
+    def _check(self, noun: Any, args: Any, kwargs: Any) -> None:
+        """Whether it was called as it is written; Python's own words for that name no cure."""
+        try:
+            self.__signature__.bind(noun, *args, **kwargs)
+        except TypeError as misfit:
+            given, *named = list(self.__signature__.parameters.values())[1:]
+            said = f"{given.name}, {', '.join(f'{each.name}=…' for each in named[:3])}"
+            raise ConfigError(
+                f"{self._called(noun)}: {misfit}", hint=f"call it as {self._called(noun)}({said})"
+            ) from None
+
+    def _called(self, noun: Any) -> str:
+        """chat, chat.stream, files.upload: what the call is called."""
+        name = type(noun).__name__.removeprefix("Async").lower()
+        return name if self.flow.__name__ == "__call__" else f"{name}.{self.flow.__name__}"
 
 
 class call(_Written, Generic[P, T]):  # noqa: N801 - reads as a decorator
@@ -78,9 +98,6 @@ class call(_Written, Generic[P, T]):  # noqa: N801 - reads as a decorator
 
     def __init__(self, method: Callable[Concatenate[Any, P], Flow[T]]) -> None:
         super().__init__(method)
-
-    def begin(self, noun: Any, made: Any) -> Any:
-        return noun._run(made)
 
     @overload
     def __get__(self, noun: None, owner: type) -> call[P, T]: ...
@@ -99,9 +116,6 @@ class stream(_Written, Generic[P, Item, Result]):  # noqa: N801 - reads as a dec
 
     def __init__(self, method: Callable[Concatenate[Any, P], Plan[Item, Result]]) -> None:
         super().__init__(method)
-
-    def begin(self, noun: Any, made: Any) -> Any:
-        return noun._open(made)
 
     @overload
     def __get__(self, noun: None, owner: type) -> stream[P, Item, Result]: ...
@@ -135,14 +149,12 @@ class Bound:
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        doc: str | None = self._call.__doc__
-        return doc
+    def __doc__(self) -> Any:  # type: ignore[override]
+        return self._call.__doc__
 
     @property
-    def __name__(self) -> str:
-        name: str = self._call.__name__
-        return name
+    def __name__(self) -> Any:
+        return self._call.__name__
 
     def __repr__(self) -> str:
         return f"<call {self._call.__qualname__}>"

@@ -28,16 +28,14 @@ def fetch(core: Core, method: str, path: str, what: str, body: Any = None) -> Fl
     """The object at an address, as a dict."""
     request = core.request(method, family(core), path, body)
     answer: Answer = yield from core.send(request)
+    if method == "DELETE" and not answer.body.strip():
+        return {}
     return protocol.decoded(answer.body, what, request.name, answer.headers.get("x-request-id", ""))
 
 
 def forget(core: Core, path: str) -> Flow[bool]:
     """Delete what is at an address. Answers differ: what was deleted, what it was taken from, or nothing at all."""
-    request = core.request("DELETE", family(core), path)
-    answer: Answer = yield from core.send(request)
-    if not answer.body.strip():
-        return True
-    wire = protocol.decoded(answer.body, "a deletion", request.name, answer.headers.get("x-request-id", ""))
+    wire = yield from fetch(core, "DELETE", path, "a deletion")
     return wire.get("deleted") is not False
 
 
@@ -45,15 +43,14 @@ def pages(core: Core, path: str, limit: int | None, order: str) -> Flow[Items]:
     """All items of a list, or the first `limit`: as many requests as that takes."""
     if order not in ("asc", "desc"):
         raise ConfigError(f"order cannot be {order!r}", hint="use 'asc' or 'desc'")
-    if limit is not None and limit < 1:
-        raise ConfigError(f"limit cannot be {limit}", hint="leave it out for all")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ConfigError(f"limit cannot be {limit!r}", hint="pass a whole number, or leave it out for all")
     found: list[Item] = []
     cursor, seen = "", {""}
     while limit is None or len(found) < limit:
         size = _PAGE if limit is None else min(_PAGE, limit - len(found))
         asked = {**({"after": cursor} if cursor else {}), "limit": size, "order": order}
-        wire = yield from fetch(core, "GET", f"{path}?{urlencode(asked)}", "a list")
-        items, cursor = protocol.listed(wire)
+        items, cursor = protocol.listed((yield from fetch(core, "GET", f"{path}?{urlencode(asked)}", "a list")))
         found += items
         if cursor in seen:  # the end, or a service that goes in circles
             break

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import checkpoint
-from qwenkit.types.reply import Reply
 
 _FORCED_EVERY = 1.0  # seconds
 
@@ -47,13 +46,7 @@ class Logbook:
                 last = file.read()
         return stored, checkpoint.HEADER[len(head) :] + (b"" if last == b"\n" else b"\n")
 
-    def add(self, position: int, name: str, outcome: Reply | Exception) -> None:
-        self._write(checkpoint.pack(position, name, outcome))
-
-    def add_job(self, name: str, batch: str) -> None:
-        self._write(checkpoint.pack_job(name, batch))
-
-    def _write(self, line: bytes) -> None:
+    def add(self, line: bytes) -> None:
         self._file.write(line)
         self._file.flush()
         now = time.monotonic()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from itertools import chain
@@ -25,7 +26,9 @@ from qwenkit import catalogue
 from qwenkit.api.asked import FATAL, Asked, Item
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.waiting import watch
 from qwenkit.errors import BudgetExceeded, ConfigError
+from qwenkit.protocol import checkpoint as lines
 from qwenkit.protocol.flow import Flow
 from qwenkit.types.many import MapResults
 from qwenkit.types.options import ChatOptions
@@ -62,9 +65,9 @@ class Run:
         self.core, self.asked, self.settings, self.results = core, asked, settings, results
         self.source: Iterator[tuple[int, Any]] = source
         self.logbook: Logbook | None = None
+        self._problem: Exception | None = None  # the prompts' own iterator failed
         results.sandbox, results.stopped, results.remark, results.finished = core.sandbox, None, "", False
         results.doing = ""
-        self._watch = import_module("qwenkit.display.many").watch(results) if settings.progress else None
 
     async def work(self) -> None:
         """Run to the end. Whatever ends it, what was not sent is left in `results.rest`."""
@@ -76,10 +79,22 @@ class Run:
         begun = perf_counter()
         try:
             await import_module(f"qwenkit.api.{way}").work(self)
+            if self._problem is not None:
+                raise self._problem
         finally:
             self.results.seconds += perf_counter() - begun
             if self.logbook is not None:
                 self.logbook.close()
+
+    def take(self) -> Item | None:
+        """The next prompt. None when there is no more; when they failed to come, what was taken is done first."""
+        try:
+            return Item(*next(self.source))
+        except StopIteration:
+            pass
+        except Exception as broken:
+            self._problem = broken
+        return None
 
     def found(self, item: Item) -> bool:
         """Whether an earlier run was answered this very item; then that is its outcome."""
@@ -97,26 +112,26 @@ class Run:
             self.results.stopped = outcome
         self.results.put(item.position, item.prompt, outcome)
         if self.logbook is not None:
-            self.logbook.add(item.position, item.digest, outcome)
+            self.logbook.add(lines.pack(item.position, item.digest, outcome))
 
     def leave(self, items: Iterable[Item]) -> None:
         """What was taken and will not be sent stands before what was never taken."""
         left = sorted(items, key=lambda item: item.position)
         self.results.rest = self.source = chain([(item.position, item.prompt) for item in left], self.source)
 
-    def draw(self) -> None:
-        if self._watch is not None:
-            self._watch.draw()
-
-    def end(self, error: BaseException | None, last: str) -> None:
-        """Say how it ended, on the progress line and in the error that goes on."""
-        if error is None:
-            self.results.finished = True
-        elif not isinstance(error, ConfigError):
-            self.results.remark = _how_to_go_on(self.results, self.settings.checkpoint, last)
-            error.add_note(self.results.remark)
-        if self._watch is not None:
-            self._watch.end()
+    @contextmanager
+    def watched(self, last: str) -> Iterator[Callable[[], None]]:
+        """Draw the progress, and say at the end how to go on: on the line, and in the error that ended the run."""
+        with watch(self.settings.progress, "many:progress") as draw:
+            draw(self.results)
+            try:
+                yield partial(draw, self.results)
+                self.results.finished = True
+            except BaseException as error:
+                if not isinstance(error, ConfigError):
+                    self.results.remark = _how_to_go_on(self.results, self.settings.checkpoint, last)
+                    error.add_note(self.results.remark)
+                raise
 
 
 class MapCalls:
@@ -154,7 +169,7 @@ class MapCalls:
         counts per worker. `via="batch"` hands the prompts to the Batch API: half the price, hours of time.
         """
         asked = Asked(model or self._core.model, system, options)
-        _refuse_wrong(prompts, concurrency, executor, via)
+        _refuse_wrong(prompts, concurrency, executor, via, checkpoint)
         asked.digest(self._core, "anything")  # what is wrong with the options is wrong for all
         facts = catalogue.model(asked.model) if self._core.config.region and not self._core.sandbox else None
         limits: Mapping[str, Any] = facts.limits if facts else {}
@@ -166,58 +181,47 @@ class MapCalls:
             progress=progress,
             executor=executor,
             via=via,
-            stop_on=FATAL if stop_on is None else stop_on if isinstance(stop_on, tuple) else (stop_on,),
+            stop_on=_kinds(stop_on),
         )
         results = MapResults(prompts, partial(self._retry, asked, settings))
         run: Any = Run(self._core, asked, settings, enumerate(prompts), results)
-        return cast("Flow[MapResults]", run)  # `_run` knows what to do with it
+        return cast("Flow[MapResults]", run)  # `_begin` knows what to do with it
 
     def _retry(self, asked: Asked, settings: Settings, results: MapResults) -> Any:
         failed = {failure.position: failure.prompt for failure in results.failed}
         rest = (pair for pair in results.rest if pair[0] not in failed)  # an interrupted retry left some in both
-        return self._run(Run(self._core, asked, settings, chain(failed.items(), rest), results))
+        return self._begin(Run(self._core, asked, settings, chain(failed.items(), rest), results))
 
-    def _run(self, run: Any) -> Any:
+    def _begin(self, run: Any) -> Any:
         raise NotImplementedError
 
 
 class Map(MapCalls, SyncNoun):
     """`qwen.map(prompts)`. `qwen.map.last` holds the results of the latest run, also of one that was interrupted."""
 
-    def _run(self, run: Any) -> Any:
+    def _begin(self, run: Any) -> Any:
         from qwenkit.api.apart import run_apart
 
         self.last = run.results
-        with _ending(run, "qwen.map.last"):
-            run_apart(run.work, run.draw)
+        with run.watched("qwen.map.last") as draw:
+            run_apart(run.work(), draw)
         return run.results
 
 
 class AsyncMap(MapCalls, AsyncNoun):
     """`await aqwen.map(prompts)`. `aqwen.map.last` holds the results of the latest run."""
 
-    async def _run(self, run: Any) -> Any:
+    async def _begin(self, run: Any) -> Any:
         import asyncio
 
         self.last = run.results
-        with _ending(run, "qwen.aio.map.last"):
-            drawing = asyncio.ensure_future(_drawing(run.draw))
+        with run.watched("qwen.aio.map.last") as draw:
+            drawing = asyncio.ensure_future(_drawing(draw))
             try:
                 await run.work()
             finally:
                 drawing.cancel()
         return run.results
-
-
-class _ending:  # noqa: N801 - reads as a statement
-    def __init__(self, run: Run, last: str) -> None:
-        self._run, self._last = run, last
-
-    def __enter__(self) -> None:
-        self._run.draw()
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._run.end(error, self._last)
 
 
 async def _drawing(draw: Callable[[], None]) -> None:
@@ -231,7 +235,7 @@ async def _drawing(draw: Callable[[], None]) -> None:
 
 
 def _how_to_go_on(results: MapResults, checkpoint: Any, last: str) -> str:
-    kept = f"{results.answered:,} answers are kept"
+    kept = "1 answer is kept" if results.answered == 1 else f"{results.answered:,} answers are kept"
     if checkpoint is not None:
         return f"Ended early: {kept} in {os.path.basename(checkpoint)!r}; the same call again sends only the others."
     return f"Ended early: {kept} in {last}, and {last}.retry() goes on."
@@ -244,7 +248,14 @@ def _limit(name: str, given: float | None, known: Mapping[str, Any]) -> float | 
     return value if value and value != float("inf") else None
 
 
-def _refuse_wrong(prompts: Any, concurrency: Any, executor: Any, via: Any) -> None:
+def _kinds(stop_on: Any) -> tuple[type[Exception], ...]:
+    kinds = FATAL if stop_on is None else tuple(stop_on) if isinstance(stop_on, Iterable) else (stop_on,)
+    if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
+        raise ConfigError(f"stop_on cannot be {stop_on!r}", hint="name error classes: stop_on=qk.RateLimited, or ()")
+    return kinds
+
+
+def _refuse_wrong(prompts: Any, concurrency: Any, executor: Any, via: Any, checkpoint: Any) -> None:
     if isinstance(prompts, str | bytes | Mapping) or not isinstance(prompts, Iterable):
         kind = type(prompts).__name__
         raise ConfigError(f"map takes many prompts, not one {kind}", hint='pass a list: qwen.map(["…", "…"])')
@@ -252,6 +263,8 @@ def _refuse_wrong(prompts: Any, concurrency: Any, executor: Any, via: Any) -> No
         raise ConfigError(f"concurrency cannot be {concurrency!r}", hint="give a number of calls, such as 16")
     if via not in _WAYS:
         raise ConfigError(f"via cannot be {via!r}", hint=f"one of: {', '.join(_WAYS)}")
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise ConfigError(f"checkpoint cannot be {checkpoint!r}", hint='name a file, such as "run.jsonl"')
     if executor is not None and (not hasattr(executor, "submit") or via != "chat"):
         hint = "pass a dask.distributed.Client or a concurrent.futures executor, with via='chat'"
         raise ConfigError(f"executor cannot be {type(executor).__name__} with via={via!r}", hint=hint)

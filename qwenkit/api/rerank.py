@@ -10,12 +10,10 @@ from qwenkit import catalogue
 from qwenkit.api.billed import billed
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.protocol import options as checked
 from qwenkit.protocol import rerank as protocol
 from qwenkit.protocol.flow import Flow
 from qwenkit.types.ranking import Ranking
-
-_FLAT = "/reranks"
-_NATIVE = "/services/rerank/text-rerank/text-rerank"
 
 
 class RerankCalls:
@@ -43,23 +41,13 @@ class RerankCalls:
         answering the question). Scores compare within one answer only. The native path is taken where it must be: for
         `return_documents`, for dicts such as `{"image": "…"}`, and for models offered only there.
         """
-        model = model or catalogue.DEFAULTS["rerank"]
         named = {"top_n": top_n, "instruct": instruct or None, "return_documents": return_documents}
-        options = {name: value for name, value in {**named, **(extra or {})}.items() if value is not None}
-        ask = protocol.ask(query, documents, model, options, native)
-        family, path = ("native", _NATIVE) if ask.native else ("rerank", _FLAT)
-        request = self._core.request("POST", family, path, ask.body, timeout=timeout)
+        told = {name: value for name, value in {**named, **checked.extra(extra)}.items() if value is not None}
+        model = checked.model(model or catalogue.DEFAULTS["rerank"])
+        ask = protocol.ask(query, documents, model, told, native)
+        request = self._core.request("POST", *ask.place, ask.body, timeout=timeout)
         opened = self._core.accounts.open("rerank", model, ask.tokens, 0)
-        told = yield from billed(self._core, request, opened, partial(protocol.read, documents=ask.documents))
-        return Ranking(
-            told.rows,
-            query=protocol.words(query) or f"[{next(iter(query))}]",
-            of=len(ask.documents),
-            usage=told.usage,
-            model=told.receipt.model,
-            receipt=told.receipt,
-            body=told.body,
-        )
+        return (yield from billed(self._core, request, opened, partial(protocol.read, ask=ask)))
 
 
 class Rerank(RerankCalls, SyncNoun):

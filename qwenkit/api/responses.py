@@ -66,12 +66,16 @@ class Order:
 
     def open(self) -> OpenCall:
         """Account for it: the history is read again, the answer is as long as the body allows or as usual."""
-        most = self.body.get("max_output_tokens")
-        known = self.history and self.core.accounts.ledger.budget is not None
+        most, accounts = self.body.get("max_output_tokens"), self.core.accounts
+        known = self.history and accounts.ledger.budget is not None
         prompt = self.history + catalogue.tokens.count_messages(self.words) if known else self.words
-        return self.core.accounts.open(
-            "responses", str(self.body["model"]), prompt, most if isinstance(most, int) else None
-        )
+        return accounts.open("responses", str(self.body["model"]), prompt, most if isinstance(most, int) else None)
+
+    def answer(self) -> Flow[Response]:
+        """The answer, booked and remembered."""
+        reply = yield from billed(self.core, self.request, self.open(), protocol.read)
+        self.remember(reply)
+        return reply
 
     def remember(self, reply: Response) -> None:
         """The answer says what it went on from even where the service does not, and joins the tree of the session."""
@@ -109,20 +113,10 @@ class ResponseCalls:
         seconds.
         """
         how: dict[str, Any] = {"conversation": conversation, "system": system, "model": model}
-        reply = yield from _answer(Order(self._core, prompt, options, previous=previous, **how))
-        if not run_tools:
-            return reply
-        work = ToolRounds(options, kept=conversation is not None or options.get("store") is not False)
-        try:
-            while work.goes_on(reply):
-                yield from work.carry_out(reply)
-                prompt, previous = work.results(prompt, reply), reply if work.kept and conversation is None else None
-                reply = yield from _answer(Order(self._core, prompt, work.options, previous=previous, **how))
-        except QwenError as error:
-            error.reply = error.reply or reply  # what the functions have done is not lost
-            raise
-        finally:
-            reply.rounds = work.rounds
+        order = Order(self._core, prompt, options, previous=previous, **how)
+        reply = yield from order.answer()
+        if run_tools:
+            reply = yield from _worked(order, reply, options, previous, how)
         return reply
 
     @stream
@@ -170,43 +164,31 @@ def tree(core: Core) -> ResponseTree:
     return _TREES.setdefault(core, ResponseTree())
 
 
-def _answer(order: Order) -> Flow[Response]:
-    """The answer to one order, booked and remembered."""
-    reply = yield from billed(order.core, order.request, order.open(), protocol.read)
-    order.remember(reply)
+def _worked(order: Order, reply: Response, options: Any, previous: Any, how: dict[str, Any]) -> Flow[Response]:
+    """The answer in words: the functions it asks for run and their results are sent back, round after round."""
+    box = Toolbox([tool for tool in several(options.get("tools")) if not isinstance(tool, str)])
+    kept = how["conversation"] is not None or options.get("store") is not False  # the service has the history
+    said, rounds = order.body["input"], list[Round]()
+    try:
+        while (names := [call.name for call in reply.tool_calls]) and box.runs(names):
+            if len(rounds) >= MOST_ROUNDS:
+                told = f"the model still asks for {', '.join(names)} after {MOST_ROUNDS} rounds of tools; stopped"
+                warnings.warn(f"{told} → send their results with previous=reply to go on", RoundsWarning, _users_line())
+                break
+            runs = yield Run([box.job(call.name, call.arguments, call.id) for call in reply.tool_calls])
+            rounds.append(Round(text=reply.text, thinking=reply.thinking, runs=runs))
+            found = [reply.result(run.id, run.result) for run in runs]
+            said = found if kept else [*protocol.items(said), *protocol.items(reply), *found]
+            previous = reply if kept and how["conversation"] is None else previous
+            if options.get("tool_choice") not in (None, "auto", "none"):  # forced once, or it would never end
+                options = {**options, "tool_choice": "auto"}
+            reply = yield from Order(order.core, said, options, previous=previous, **how).answer()
+    except QwenError as error:
+        error.reply = error.reply or reply
+        error.reply.rounds = rounds  # what the functions have done is not lost
+        raise
+    reply.rounds = rounds
     return reply
-
-
-class ToolRounds:
-    """The functions of one call at work, round after round. Built-in tools run at the service and do not come here."""
-
-    def __init__(self, options: ResponseOptions, *, kept: bool) -> None:
-        self.rounds: list[Round] = []
-        self.kept = kept  # the service has the history
-        self.options = options
-        self._box = Toolbox([tool for tool in several(options.get("tools")) if not isinstance(tool, str)])
-
-    def goes_on(self, reply: Response) -> bool:
-        names = [call.name for call in reply.tool_calls]
-        if not names or not self._box.runs(names):
-            return False
-        if len(self.rounds) >= MOST_ROUNDS:
-            told = f"the model still asks for {', '.join(names)} after {MOST_ROUNDS} rounds of tools; stopped"
-            told += " → send their results with previous=reply to go on"
-            warnings.warn(told, RoundsWarning, _users_line())
-            return False
-        return True
-
-    def carry_out(self, reply: Response) -> Flow[None]:
-        runs = yield Run([self._box.job(call.name, call.arguments, call.id) for call in reply.tool_calls])
-        self.rounds.append(Round(text=reply.text, thinking=reply.thinking, runs=runs))
-        if self.options.get("tool_choice") not in (None, "auto", "none"):  # forced once, or it would never end
-            self.options = {**self.options, "tool_choice": "auto"}
-
-    def results(self, prompt: Any, reply: Response) -> list[Any]:
-        """What is sent next: the results, and before them all there was where the service keeps nothing."""
-        found = [reply.result(run.id, run.result) for run in self.rounds[-1].runs]
-        return found if self.kept else [*protocol.items(prompt), *protocol.items(reply), *found]
 
 
 class Responses(ResponseCalls, SyncNoun):

@@ -1,25 +1,29 @@
 """A turn in rounds: the model asks for tools, they run, it reads what they brought, until it answers in words.
 
 `Turn` holds everything a turn has said so far. Nothing of it is in the history before its end, so a turn that fails, or
-is left halfway, leaves the history as it was. Two drive it: the call of `qwenkit.api.conversation` takes whole rounds,
-the streams of `qwenkit.api.talking` take them piece by piece.
+is left halfway, leaves the history as it was. `answer` takes whole rounds; `plan` is for a stream, which takes them
+piece by piece, and gives each call with its result as a piece of its own.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import structs
 
 from qwenkit.api.accounts import _users_line
+from qwenkit.api.chat import Chat
+from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError, RoundsWarning
 from qwenkit.protocol import arguments
+from qwenkit.protocol import chat as protocol
+from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Flow, Run
 from qwenkit.protocol.toolbox import Toolbox
 from qwenkit.types.message import Message
-from qwenkit.types.reply import Reply, ToolCall
+from qwenkit.types.reply import Piece, Reply, ToolCall
 from qwenkit.types.tools import Round, ToolRun
 
 if TYPE_CHECKING:
@@ -35,20 +39,19 @@ class Turn:
     def __init__(self, talk: ConversationCalls, prompt: Any, options: Any, run_tools: bool | None) -> None:
         self._talk = talk
         self._runs = talk.run_tools if run_tools is None else run_tools
-        self._given = options
         self._options = talk._merged(options)
         self._box = Toolbox(self._options.get("tools"))
         if self._box.tools:
             self._options["tools"] = self._box.wire
         history = talk._history()
-        self.fresh: list[Message] = [] if prompt is GO_ON else [talk._asked(prompt)]
+        self.fresh: list[Message] = [] if prompt is GO_ON else [as_message(prompt)]
         self.rounds: list[Round] = []
         answers = self.fresh[:1] if self.fresh and self.fresh[0].role == "tool" else []
         self.calls = open_calls([*history, *answers])
         self.over = False
         self._left = 0
         self._check(history)
-        self._round = Round(text=history[-1].text if history else "")
+        self._round = Round(text=history[-1].text if self.calls and history[-1].role == "assistant" else "")
 
     def _check(self, history: Sequence[Message]) -> None:
         names = [call.name for call in self.calls]
@@ -64,21 +67,51 @@ class Turn:
     def _may_run(self, names: Sequence[str]) -> bool:
         return self._runs and self._box.runs(names)
 
-    @property
-    def options(self) -> Any:
+    def _wanted(self) -> Any:
         """The options of the next request. A call that was forced is made once, or the turn would never end."""
-        if self.rounds and self._options.get("tool_choice") not in _FREE:
-            return {**self._options, "tool_choice": "auto"}
-        return self._options
+        forced = self.rounds and self._options.get("tool_choice") not in _FREE
+        return {**self._options, "tool_choice": "auto"} if forced else self._options
 
-    def messages(self) -> list[Message]:
+    def answer(self) -> Flow[Reply]:
+        """Round after round until the model answers in words."""
+        while True:
+            if self.calls:
+                yield from self._work()
+            reply = yield from Chat.__call__.flow(Chat(self._talk._core), self._messages(), **self._wanted())
+            self._said(reply)
+            if self.over:
+                return reply
+
+    def plan(self) -> Plan[Piece, Reply]:
+        """The next round as a stream, and behind it the rest. What cannot be sent is refused now."""
+        if self.calls:
+            return Plan(None, ChatFold(), then=self._then)
+        made = Chat.stream.flow(Chat(self._talk._core), self._messages(), **self._wanted())
+        cast(ChatFold, made.fold).rounds = self.rounds
+        made.then = self._then
+        return made
+
+    def _then(self, reply: Reply) -> Flow[tuple[list[Piece], Plan[Piece, Reply]]] | None:
+        if not self.calls:  # else these came first, and nothing was said yet
+            self._said(reply)
+        return None if self.over else self._go_on()
+
+    def _go_on(self) -> Flow[tuple[list[Piece], Plan[Piece, Reply]]]:
+        runs = yield from self._work()
+        return [Piece(ran=run) for run in runs], self.plan()
+
+    def _messages(self) -> list[Message]:
         """What the next request says: as much of the history as fits, and the turn so far."""
-        messages, self._left = self._talk._fitting(self.fresh, self._given)
+        messages, self._left = self._talk._fitting(self.fresh, self._options)
         return messages
 
-    def said(self, reply: Reply) -> None:
+    def _said(self, reply: Reply) -> None:
         """The model has spoken; unless it asks for tools that can run here, the turn is over."""
-        message = _remembered(reply, keep_thinking=bool(self._options.get("preserve_thinking")))
+        message = reply.message
+        for call in message.tool_calls or []:  # what is no JSON would be refused when it is sent back
+            call["function"]["arguments"] = arguments.strict(call["function"]["arguments"])
+        if reply.thinking and self._options.get("preserve_thinking"):
+            message.reasoning_content = reply.thinking
         self.fresh.append(message)
         ids = [wire["id"] for wire in message.tool_calls or []]
         self.calls = [structs.replace(call, id=id) for call, id in zip(reply.tool_calls, ids, strict=True)]
@@ -86,13 +119,19 @@ class Turn:
         self.over = not names or not self._may_run(names)
         if not self.over and len(self.rounds) >= self._talk.max_rounds:
             self.over = True
-            _warn(names, self._talk.max_rounds)
+            self._warn(", ".join(dict.fromkeys(names)))
         self._round = Round(text=reply.text, thinking=reply.thinking)
         if self.over:
             reply.rounds = self.rounds
             self._talk._remember(self.fresh, reply, self._left)
 
-    def work(self) -> Flow[list[ToolRun]]:
+    def _warn(self, wanted: str) -> None:
+        most = self._talk.max_rounds
+        told = f"the model still asks for {wanted} after {most} round{'s' * (most > 1)} of tools; stopped"
+        cure = "talk() goes on from here, max_rounds=… allows more"
+        warnings.warn(f"{told} → {cure}", RoundsWarning, _users_line())
+
+    def _work(self) -> Flow[list[ToolRun]]:
         """Carry out the calls. The driver decides what runs at once; results stand in the order of the calls."""
         runs: list[ToolRun] = yield Run([self._box.job(call.name, call.arguments, call.id) for call in self.calls])
         self.fresh += [Message.tool(run.result, run.id) for run in runs]
@@ -102,48 +141,31 @@ class Turn:
         return runs
 
 
+def as_message(turn: Any) -> Message:
+    """A message from whatever stands in a history."""
+    return turn if isinstance(turn, Message) else Message.of(protocol.messages([turn])[0])
+
+
 def open_calls(messages: Sequence[Message]) -> list[ToolCall]:
     """The calls at the end of the messages that have no result yet."""
-    answered = set()
-    for message in reversed(messages):
-        if message.role != "tool":
-            return [call for call in _calls(message) if call.id not in answered]
-        answered.add(message.tool_call_id)
-    return []
+    calls, start = _last_calls(messages)
+    answered = {message.tool_call_id for message in messages[start:]}
+    return [call for call in calls if call.id not in answered]
 
 
 def in_order(messages: list[Message]) -> None:
     """Put the results at the end of the messages into the order of their calls."""
-    start = next((at for at in range(len(messages), 0, -1) if messages[at - 1].role != "tool"), 0)
-    order = [call.id for call in _calls(messages[start - 1])] if start else []
-    place = {id: at for at, id in enumerate(order)}
-    messages[start:] = sorted(messages[start:], key=lambda each: place.get(each.tool_call_id or "", len(place)))
+    calls, start = _last_calls(messages)
+    place: dict[str | None, int] = {call.id: at for at, call in enumerate(calls)}
+    messages[start:] = sorted(messages[start:], key=lambda each: place.get(each.tool_call_id, len(place)))
 
 
-def _calls(message: Message) -> list[ToolCall]:
-    wire = [(each, each.get("function") or {}) for each in message.tool_calls or [] if message.role == "assistant"]
-    return [
-        ToolCall(
-            id=str(each.get("id") or ""), name=str(one.get("name") or ""), arguments=str(one.get("arguments") or "")
-        )
-        for each, one in wire
-    ]
-
-
-def _remembered(reply: Reply, *, keep_thinking: bool) -> Message:
-    """The reply as the history has it: arguments that are no JSON would be refused when they are sent back."""
-    message = reply.message
-    for call in message.tool_calls or []:
-        call["function"]["arguments"] = arguments.strict(call["function"]["arguments"])
-    if reply.thinking and keep_thinking:
-        message.reasoning_content = reply.thinking
-    return message
-
-
-def _warn(names: Sequence[str], most: int) -> None:
-    wanted = ", ".join(dict.fromkeys(names))
-    rounds = f"{most} rounds" if most > 1 else "1 round"
-    cure = "talk() goes on from here, max_rounds=… allows more"
-    warnings.warn(
-        f"the model still asks for {wanted} after {rounds} of tools; stopped → {cure}", RoundsWarning, _users_line()
-    )
+def _last_calls(messages: Sequence[Message]) -> tuple[list[ToolCall], int]:
+    """The calls of the last message that is no result, and where the results after it begin."""
+    start = len(messages)
+    while start and messages[start - 1].role == "tool":
+        start -= 1
+    last = messages[start - 1] if start else None
+    wire = last.tool_calls or [] if last is not None and last.role == "assistant" else []
+    named = [(str(each.get("id") or ""), each.get("function") or {}) for each in wire]
+    return [ToolCall(id, str(one.get("name") or ""), str(one.get("arguments") or "")) for id, one in named], start

@@ -29,32 +29,30 @@ def write(facts: dict[str, Any], path: str | Path) -> Path:
     return target
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], list[Message], dict[str, Any]]:
-    """Everything the file says, its messages, and its options."""
+def plain(options: Any) -> tuple[dict[str, Any], list[str]]:
+    """Options as a file can hold them, and the names of the functions among the tools, which it cannot."""
+    kept = dict(options)
+    box = Toolbox(kept.pop("tools", None))
+    declared = [tool for tool in box.tools if isinstance(tool, dict)]
+    if "tool_choice" in kept:
+        kept["tool_choice"] = functions.choice(kept["tool_choice"])
+    return {**kept, "tools": declared} if declared else kept, list(box.functions)
+
+
+def read(path: str | Path, tools: Any) -> tuple[dict[str, Any], list[Message], dict[str, Any]]:
+    """Everything the file says, its messages, and its options, with the functions it names taken from these tools."""
+    name = Path(path).name
     try:
         facts: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         messages = [Message.of(dict(message)) for message in facts["messages"]]
-        return facts, messages, dict(facts.get("options") or {})
+        options, wanted = dict(facts.get("options") or {}), list(facts.get("functions") or [])
+        declared = list(options.get("tools", []))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as bad:
-        raise ConfigError(f"{Path(path).name} is not a saved conversation ({bad})", hint="use talk.save(path)") from bad
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """Options as a file can hold them: of the tools the dicts, of a function that was chosen the name."""
-    kept = dict(options)
-    if "tools" in kept:
-        kept["tools"] = [tool for tool in functions.several(kept["tools"]) if isinstance(tool, dict)]
-    if "tool_choice" in kept:
-        kept["tool_choice"] = functions.choice(kept["tool_choice"])
-    return {name: value for name, value in kept.items() if name != "tools" or value}
-
-
-def with_functions(options: dict[str, Any], named: list[str], tools: Any, file: str) -> dict[str, Any]:
-    """The options of a file with the functions it names, taken from the tools at hand."""
+        raise ConfigError(f"{name} is not a saved conversation ({bad})", hint="use talk.save(path)") from bad
     here = Toolbox(tools).functions
-    missing = ", ".join(name for name in named if name not in here)
+    missing = ", ".join(each for each in wanted if each not in here)
     if missing:
         hint = f"restore it into a conversation that has them: qwen.conversation(tools=[{missing}]).restore(…)"
-        raise ConfigError(f"{file} uses functions, which a file cannot hold: {missing}", hint=hint)
-    ready = [here[name].call for name in named]
-    return {**options, "tools": [*options.get("tools", []), *ready]} if ready else options
+        raise ConfigError(f"{name} uses functions, which a file cannot hold: {missing}", hint=hint)
+    ready = [here[each].call for each in wanted]
+    return facts, messages, {**options, "tools": [*declared, *ready]} if ready else options

@@ -12,12 +12,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import aclosing
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
+import msgspec
+
 from qwenkit import catalogue
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
 from qwenkit.errors import ConfigError, QwenError, TransportError
 from qwenkit.protocol import failures
-from qwenkit.protocol.flow import Answer, Request
+from qwenkit.protocol.flow import Answer, Flow, Request
 from qwenkit.protocol.folding import Fold
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Piece, Reply
@@ -28,25 +30,18 @@ Result = TypeVar("Result")
 _MOST_KEPT = 4000
 
 
-class Plan(Generic[Item, Result]):
-    """A stream before it is opened: what to send, how to read it, how to open its books, its prompt for these, and
-    who is told of the whole reply."""
+class Plan(msgspec.Struct, Generic[Item, Result]):
+    """A stream before it is opened: how to read it, what to send, how to open its books, and its prompt for these.
 
-    __slots__ = ("fold", "on_reply", "open", "prompt", "request")
+    `then` is told the whole reply, and may have more to do: a flow that gives pieces of its own and the plan to go on
+    with. Without a request there is only that.
+    """
 
-    def __init__(
-        self,
-        request: Request,
-        fold: Fold[Item, Result],
-        open: Callable[[], OpenCall],
-        prompt: list[dict[str, Any]],
-        on_reply: Callable[[Result], None] | None = None,
-    ) -> None:
-        self.request = request
-        self.fold = fold
-        self.open = open
-        self.prompt = prompt
-        self.on_reply = on_reply
+    request: Request | None
+    fold: Fold[Item, Result]
+    open: Callable[[], OpenCall] | None = None
+    prompt: list[dict[str, Any]] = []
+    then: Callable[[Result], Flow[tuple[list[Item], Plan[Item, Result]]] | None] | None = None
 
 
 class Reading(Generic[Item, Result]):
@@ -58,46 +53,57 @@ class Reading(Generic[Item, Result]):
 
     def __init__(self, core: Core, plan: Plan[Item, Result]) -> None:
         self.core = core
-        self.request = plan.request
-        self.fold = plan.fold
         self.reply: Result | None = None
         self.over = False
-        self._plan = plan
-        self.odd = False
+        self.go_on([], plan)
+
+    def go_on(self, pieces: list[Item], plan: Plan[Item, Result]) -> list[Item]:
+        self.plan = plan
+        self.fold = plan.fold
+        self._decoder = EventDecoder()
+        self._odd = False
         self._began = b""
         self._tries = 0  # once the answer has begun, how often it was asked for
         self._call: OpenCall | None = None
+        return pieces
 
-    def begin(self) -> OpenCall:
-        self._call = self._plan.open()
-        return self._call
+    def begin(self) -> Flow[Answer]:
+        assert self.plan.request is not None
+        assert self.plan.open is not None
+        self._call = self.plan.open()
+        return self.core.send(self.plan.request)
 
     def opened(self, answer: Answer) -> Any:
         self._tries = answer.tries
         self.fold.request_id = answer.headers.get("x-request-id", "")
-        self.odd = "event-stream" not in answer.headers.get("content-type", "")
+        self._odd = "event-stream" not in answer.headers.get("content-type", "")
         return answer.opened
 
-    def keep(self, chunk: bytes) -> None:
-        """The beginning of an answer that is not said to be a stream, to tell what it is if it is none."""
-        self._began = (self._began + chunk)[:_MOST_KEPT]
+    def feed(self, chunk: bytes | None) -> Iterator[Item]:
+        """The pieces of some bytes; at the end, of what is left."""
+        if self._odd and chunk:  # the beginning of what is not said to be a stream tells what it is, if it is none
+            self._began = (self._began + chunk)[:_MOST_KEPT]
+        call, add = self._call, self.fold.add
+        assert call is not None
+        for event in self._decoder.close() if chunk is None else self._decoder.feed(chunk):
+            for piece in add(event.data):
+                if call.waiting:
+                    call.first(piece)
+                yield piece
 
-    def ended(self) -> None:
-        """All bytes came. Book the call, or complain when the answer has no end."""
-        if not self.fold.ended:
-            raise self._no_stream() or self.fold.broken("the stream ended before the answer did")
+    def ended(self) -> Flow[tuple[list[Item], Plan[Item, Result]]] | None:
+        """All bytes came. Book the call, or complain when the answer has no end; then what is still to do."""
         reply: Any = self.fold.reply()
-        assert self._call is not None
-        reply.receipt = self._call.finished(
-            reply.usage,
-            model=reply.model,
-            request_id=self.fold.request_id,
-            tries=self._tries,
-            streamed=True,
-        )
-        self.reply = reply
-        if self._plan.on_reply is not None:
-            self._plan.on_reply(reply)
+        if self._call is not None:
+            if not self.fold.ended:
+                raise self._no_stream() or self.fold.broken("the stream ended before the answer did")
+            reply.receipt = self._call.finished(
+                reply.usage, model=reply.model, request_id=self.fold.request_id, tries=self._tries, streamed=True
+            )
+        more = self.plan.then(reply) if self.plan.then else None
+        if more is None:
+            self.reply = reply
+        return more
 
     def failed(self, error: BaseException) -> BaseException:
         """Book a stream that did not reach its end, and say what to raise."""
@@ -124,7 +130,7 @@ class Reading(Generic[Item, Result]):
     def _arrived(self) -> Usage | None:
         if not self.fold.begun:
             return None
-        prompt, said = catalogue.tokens.count_messages(self._plan.prompt), catalogue.tokens.count(self.fold.words())
+        prompt, said = catalogue.tokens.count_messages(self.plan.prompt), catalogue.tokens.count(self.fold.words())
         return Usage(prompt_tokens=prompt, completion_tokens=said, total_tokens=prompt + said)
 
     def _no_stream(self) -> QwenError | None:
@@ -135,26 +141,22 @@ class Reading(Generic[Item, Result]):
 
 
 def _read(reading: Reading[Item, Any]) -> Generator[Item, None, None]:
-    body = None
+    body: Any = None
+    more: Any = True
     try:
-        call = reading.begin()
-        body = reading.opened(reading.core.driver.run(reading.core.send(reading.request)))
-        decoder, fold = EventDecoder(), reading.fold
-        try:
-            for chunk in body:
-                if reading.odd:
-                    reading.keep(chunk)
-                for event in decoder.feed(chunk):
-                    for piece in fold.add(event.data):
-                        if call.waiting:
-                            call.first(piece)
-                        yield piece
-        except TransportError:
-            if not fold.done:  # after the end marker it does not matter how the connection ends
-                raise
-        for event in decoder.close():
-            yield from fold.add(event.data)
-        reading.ended()
+        while more:
+            if reading.plan.request is not None:
+                body = reading.opened(reading.core.driver.run(reading.begin()))
+                try:
+                    for chunk in body:
+                        yield from reading.feed(chunk)
+                except TransportError:
+                    if not reading.fold.done:  # after the end marker it does not matter how the connection ends
+                        raise
+                yield from reading.feed(None)
+                body.close()
+            if more := reading.ended():
+                yield from reading.go_on(*reading.core.driver.run(more))
     except BaseException as error:
         failure = reading.failed(error)
         raise failure from failure.__cause__
@@ -165,28 +167,26 @@ def _read(reading: Reading[Item, Any]) -> Generator[Item, None, None]:
 
 
 async def _aread(reading: Reading[Item, Any]) -> AsyncGenerator[Item, None]:
-    body = None
+    body: Any = None
+    more: Any = True
     try:
-        call = reading.begin()
-        body = reading.opened(await reading.core.async_driver.run(reading.core.send(reading.request)))
-        decoder, fold = EventDecoder(), reading.fold
-        try:
-            async with aclosing(aiter(body)) as chunks:
-                async for chunk in chunks:
-                    if reading.odd:
-                        reading.keep(chunk)
-                    for event in decoder.feed(chunk):
-                        for piece in fold.add(event.data):
-                            if call.waiting:
-                                call.first(piece)
-                            yield piece
-        except TransportError:
-            if not fold.done:
-                raise
-        for event in decoder.close():
-            for piece in fold.add(event.data):
-                yield piece
-        reading.ended()
+        while more:
+            if reading.plan.request is not None:
+                body = reading.opened(await reading.core.async_driver.run(reading.begin()))
+                try:
+                    async with aclosing(aiter(body)) as chunks:
+                        async for chunk in chunks:
+                            for piece in reading.feed(chunk):
+                                yield piece
+                except TransportError:
+                    if not reading.fold.done:
+                        raise
+                for piece in reading.feed(None):
+                    yield piece
+                await body.close()
+            if more := reading.ended():
+                for piece in reading.go_on(*await reading.core.async_driver.run(more)):
+                    yield piece
     except BaseException as error:
         failure = reading.failed(error)
         raise failure from failure.__cause__

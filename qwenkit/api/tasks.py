@@ -7,44 +7,37 @@ of the same account; what a submitted task cost is booked when it is seen to be 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.waiting import until, watch
 from qwenkit.errors import ConfigError, TransportError
+from qwenkit.protocol import options as checked
 from qwenkit.protocol import tasks as protocol
-from qwenkit.protocol.flow import Answer, Flow, Pause, Request
+from qwenkit.protocol.flow import Answer, Flow, Request
 from qwenkit.types.task import Task, TaskTable
 
 _ASYNC = {"X-DashScope-Async": "enable"}
 _PAUSES = (1.0, 2.0, 4.0, 5.0)  # seconds between two looks, the last one for ever
-_USUAL = 0.5  # of a client's patience; a more hurried client looks more often
 _OPEN: WeakKeyDictionary[Core, dict[str, OpenCall]] = WeakKeyDictionary()
 
 
-def submit(
-    core: Core,
-    path: str,
-    body: Mapping[str, Any],
-    *,
-    family: str,
-    prompt: list[dict[str, Any]] | int = 0,
-    headers: Mapping[str, str] | None = None,
-) -> Flow[Task]:
-    """Hand a body in as a task: the first look at it. `prompt` is what the budget is asked about."""
-    model = str(body.get("model", ""))
-    request = core.request("POST", "native", path, body, headers={**_ASYNC, **(headers or {})})
-    opened = core.accounts.open(family, model, prompt, 0)
+def submit(core: Core, path: str, body: Mapping[str, Any], *, family: str) -> Flow[Task]:
+    """Hand a body in as a task: the first look at it."""
+    model = checked.model(body["model"])
+    request = core.request("POST", "native", path, body, headers=_ASYNC)
+    opened = core.accounts.open(family, model, 0, 0)
     try:
         answer: Answer = yield from core.send(request)
         task = protocol.read(answer, request)
     except BaseException as error:
         opened.failed(error)
         raise
-    task.model, task.family = model, family
+    task.model = model
     _OPEN.setdefault(core, {})[task.id] = opened
     return task
 
@@ -93,29 +86,15 @@ class TaskCalls:
         Pauses grow from one second to five. `timeout` is in seconds; when it is over the task goes on without you, and
         the same call with its id resumes. `progress` redraws one card in a notebook, one line in a terminal.
         """
-        if timeout is not None and not isinstance(timeout, int | float):
-            raise ConfigError(f"timeout cannot be {timeout!r}", hint="it is a number of seconds")
-        watch = import_module("qwenkit.display.task").watch() if progress else None
-        clock, unit = self._core.accounts.clock, self._core.patience.first_pause / _USUAL
-        began, looks = clock(), 0
-        try:
-            while True:
-                seen = yield from look(self._core, task)
-                if watch is not None:
-                    watch.draw(seen)
-                if seen.done:
-                    break
-                pause = _PAUSES[min(looks, len(_PAUSES) - 1)] * unit
-                task, looks = seen, looks + 1
-                if timeout is not None and clock() - began + pause > timeout:
-                    raise _late(seen, timeout)
-                yield Pause(pause)
-        finally:
-            if watch is not None:
-                watch.end()
+        with watch(progress) as draw:
+            seen: Task = yield from until(
+                self._core, partial(look, self._core, task), lambda seen: seen.done, _PAUSES, timeout=timeout, draw=draw
+            )
+        if not seen.done:
+            raise _late(seen, timeout or 0)
         if not seen.ok:
             raise protocol.failed(seen)
-        return watch.drawn(seen) if watch is not None else seen
+        return seen
 
     @call
     def cancel(self, task: Task | str) -> Flow[Task]:

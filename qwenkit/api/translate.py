@@ -16,9 +16,16 @@ from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
 from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError
 from qwenkit.protocol.flow import Flow
+from qwenkit.protocol.options import refuse_unknown
 from qwenkit.types.options import ChatOptions
 from qwenkit.types.reply import Piece, Reply
 
+_ELSEWHERE = {
+    "system": "Qwen-MT takes no instructions; say in domains=… what kind of text it is",
+    "target": 'it is called to here: to="Chinese"',
+    "target_lang": 'it is called to here: to="Chinese"',
+    "source_lang": 'it is called source here: source="English"',
+}
 Pairs: TypeAlias = "Mapping[str, str] | Iterable[Any]"
 """Sources and their targets: {"source": "target"}, pairs, or dicts as on the wire."""
 
@@ -64,35 +71,34 @@ class AsyncTranslate(TranslateCalls, AsyncNoun):
     """`await aqwen.translate(...)` and `async with aqwen.translate.stream(...)`."""
 
 
-def _asked(
-    text: Any,
-    to: str,
-    source: str,
-    model: str,
-    *,
-    terms: Pairs = (),
-    memory: Pairs = (),
-    domains: str = "",
-    **options: Any,
-) -> dict[str, Any]:
+def _asked(text: Any, to: str, source: str, model: str, **options: Any) -> dict[str, Any]:
     """The chat options of a translation."""
+    refuse_unknown(options, TranslateOptions.__annotations__, "translate", _ELSEWHERE)
     if not isinstance(text, str):
         raise ConfigError(f"translate takes a text, not a {type(text).__name__}", hint="one call translates one text")
     if not to:
         raise ConfigError("translate into which language?", hint='qwen.translate("…", to="Chinese")')
-    wished = {"terms": _pairs(terms, "terms"), "tm_list": _pairs(memory, "memory"), "domains": domains}
+    model = model or catalogue.DEFAULTS["translate"]
+    facts = catalogue.model(model) if isinstance(model, str) else None
+    if facts is not None and facts.family != "mt":
+        hint = f"use {catalogue.DEFAULTS['translate']}, or ask it in words with qwen.chat"
+        raise ConfigError(f"{model} is no translation model", hint=hint)
+    terms, memory = (_pairs(options.pop(name, ()), name) for name in ("terms", "memory"))
+    wished = {"terms": terms, "tm_list": memory, "domains": options.pop("domains", "")}
     given = {name: value for name, value in wished.items() if value}
     return {
         **options,
-        "model": model or catalogue.DEFAULTS["translate"],
+        "model": model,
         "translation_options": {"source_lang": source, "target_lang": to, **given},
     }
 
 
 def _pairs(given: Pairs, name: str) -> list[dict[str, str]]:
-    rows = list(given.items()) if isinstance(given, Mapping) else list(given)
-    found = [(row.get("source"), row.get("target")) if isinstance(row, Mapping) else tuple(row) for row in rows]
-    wire = [dict(zip(("source", "target"), row, strict=False)) for row in found]
-    if any(len(row) != 2 or not all(isinstance(each, str) for each in row) for row in found):
+    rows: Iterable[Any] = given.items() if isinstance(given, Mapping) else given
+    try:
+        pairs = [(row["source"], row["target"]) if isinstance(row, Mapping) else tuple(row) for row in rows]
+    except (TypeError, KeyError):
+        pairs = [()]
+    if any(list(map(type, pair)) != [str, str] for pair in pairs):
         raise ConfigError(f"{name} are pairs of texts", hint=f'{name}={{"harbour": "海港"}}')
-    return wire
+    return [{"source": source, "target": target} for source, target in pairs]

@@ -11,8 +11,8 @@ from typing import Any
 
 from qwenkit.display.markdown import markdown
 from qwenkit.display.page import Bundle, bar, escape, fold, foot, note, page, source
-from qwenkit.display.reply import call, thinking
-from qwenkit.display.rounds import run
+from qwenkit.display.reply import call
+from qwenkit.display.rounds import body, run, thinking
 from qwenkit.display.text import clean, clip, line, pretty
 from qwenkit.types.message import Message
 from qwenkit.types.tools import ToolRun
@@ -30,6 +30,7 @@ PLAIN_CHARS = 600
 
 def conversation(value: Any) -> Bundle:
     """Reads `messages`, `model`, `policy`, `context_used`, `context_limit` and, where there is one, `forgotten`."""
+    window = _window(value)  # first: counting makes messages of what the user has put into the list
     shown = _latest(value.messages)
     hidden, forgotten = len(value.messages) - len(shown), getattr(value, "forgotten", 0)
     remarks = [f"{forgotten:,} earlier messages forgotten to fit the window"] if forgotten else []
@@ -37,10 +38,11 @@ def conversation(value: Any) -> Bundle:
     results = _results(shown)
     bubbles = [_bubble(each, results) for each in shown if each.tool_call_id not in results]
     level = bar(value.context_used, value.context_limit) if value.context_limit else ""
-    window = f'<p class="qk-level">{level} {escape(_window(value))}</p>'
     facts = foot([escape(line(value.model, MAX_NAME)), escape(f"when full: {value.policy}")])
-    html = page("conversation", window, *map(note, remarks), *(bubbles or [note("Nothing said yet.")]), facts)
-    return {"text/plain": _plain(value, shown, remarks), "text/html": html}
+    level = f'<p class="qk-level">{level} {escape(window)}</p>'
+    html = page("conversation", level, *map(note, remarks), *(bubbles or [note("Nothing said yet.")]), facts)
+    lines = [f"{value.model}, {window}, when full: {value.policy}", *remarks, *map(_line, shown)]
+    return {"text/plain": "\n".join(lines), "text/html": html}
 
 
 def _latest(messages: list[Message]) -> list[Message]:
@@ -68,7 +70,7 @@ def _bubble(message: Message, results: Mapping[str | None, Message]) -> str:
         text, rest = clip(pretty(message.text) if role == "tool" else message.text, MAX_CHARS)
         inner = source(text) if role == "tool" else _words(text)
         return fold(title, inner + note(rest), kind=f"turn qk-{role}")
-    thought = thinking(markdown(message.reasoning_content, chars=MAX_CHARS)) if message.reasoning_content else ""
+    thought = thinking(markdown(message.reasoning_content or "", chars=MAX_CHARS))
     inner = thought + _words(message.text) + _attached(message.content) + _calls(message.tool_calls or [], results)
     return f'<div class="qk-turn qk-{role}"><p class="qk-who"><small>{escape(_who(message))}</small></p>\n{inner}</div>'
 
@@ -79,7 +81,7 @@ def _who(message: Message) -> str:
 
 
 def _words(text: str) -> str:
-    return f'<div class="qk-body" dir="auto">\n{markdown(text, chars=MAX_CHARS)}</div>' if text else ""
+    return body(markdown(text, chars=MAX_CHARS))
 
 
 def _attached(content: Any) -> str:
@@ -95,17 +97,12 @@ def _calls(wire: Sequence[dict[str, Any]], results: Mapping[str | None, Message]
     parts = []
     for one in wire[:MAX_CALLS]:
         function, result = one.get("function") or {}, results.get(one.get("id"))
-        name, arguments = str(function.get("name", "")), str(function.get("arguments", ""))
-        parts.append(
-            run(ToolRun(name=name, arguments=arguments, result=result.text)) if result else call(name, arguments)
-        )
+        told = (str(function.get("name", "")), str(function.get("arguments", "")))
+        parts.append(run(ToolRun("", *told, result=result.text)) if result else call(*told))
     return "".join(parts) + (note(f"… {len(wire) - MAX_CALLS} more calls") if len(wire) > MAX_CALLS else "")
 
 
-def _plain(value: Any, shown: list[Message], remarks: list[str]) -> str:
-    lines = [f"{value.model}, {_window(value)}, when full: {value.policy}", *remarks]
-    for message in shown:
-        asked = [f"{(one.get('function') or {}).get('name')}(…)" for one in message.tool_calls or []]
-        text, rest = clip(clean(message.text[: PLAIN_CHARS * 2]), PLAIN_CHARS)
-        lines.append(f"{message.role}: {' '.join(part for part in (text, rest, *asked) if part)}")
-    return "\n".join(lines)
+def _line(message: Message) -> str:
+    asked = [f"{(one.get('function') or {}).get('name')}(…)" for one in message.tool_calls or []]
+    text, rest = clip(clean(message.text[: PLAIN_CHARS * 2]), PLAIN_CHARS)
+    return f"{message.role}: {' '.join(part for part in (text, rest, *asked) if part)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qwenkit.display.page import Bundle, escape, foot, head, note, page, table, volatile
+from qwenkit.display.page import Bundle, escape, foot, head, note, page, price, table, volatile
 from qwenkit.display.page import seconds as spelled
 from qwenkit.display.text import columns, line
 from qwenkit.types.embeddings import Embeddings
@@ -18,6 +18,8 @@ from qwenkit.types.usage import Cost
 # More rows and columns than this cannot be read.
 MAX_SIDE = 24
 MAX_LABEL = 32
+# A map of more columns than this would run off the page with its numbers.
+MAX_FIGURES = 12
 # Numbers shown of a single vector.
 MAX_NUMBERS = 8
 MAX_ROWS = 50
@@ -38,8 +40,10 @@ def embeddings(value: Embeddings) -> Bundle:
         [str(place), label, *map(_cosine, row)] for place, (label, row) in enumerate(zip(labels, cosines, strict=False))
     ]
     figures = frozenset({0, *range(2, len(heads))})
-    first = "" if cosines or not value.size or not labels else _first(value)
-    sparse = _sparse(value)
+    alone = [] if cosines or not value.size or not labels else value.array[0].tolist()
+    first = f"[{_some([f'{number:.4f}' for number in alone])}]" if alone else ""
+    terms = [f"{line(term.token, MAX_LABEL)} {term.value:.2f}" for term in value.sparse[0]] if value.sparse else []
+    sparse = f"sparse: {_some(terms)}" if value.sparse else ""
     plain = [title, *([columns([heads, *rows], figures)] if rows else []), first, sparse, rest]
     told = "Cosine of each pair: 1.00 the same direction, 0 nothing shared." if cosines else ""
     html = page(
@@ -60,7 +64,8 @@ def _heat(heads: list[str], labels: list[str], cosines: list[list[float]]) -> st
     top = "".join(f'<th scope="col">{name}</th>' for name in heads)
     lines = []
     for place, (label, row) in enumerate(zip(labels, cosines, strict=True)):
-        cells = "".join(f'<td class="qk-k{_tint(each, low)}">{_cosine(each)}</td>' for each in row)
+        told = _cosine if len(row) <= MAX_FIGURES else _unsaid
+        cells = "".join(f'<td class="qk-k{_tint(each, low)}">{told(each)}</td>' for each in row)
         names = f'<th scope="row">{place}</th><th scope="row" class="qk-short">{escape(label)}</th>'
         lines.append(f"<tr>{names}{cells}</tr>")
     grid = f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody>"
@@ -77,20 +82,14 @@ def _cosine(value: float) -> str:
     return "0" if rounded == "0.00" else rounded.replace("0.", ".") if abs(value) < 0.995 else rounded
 
 
-def _first(value: Embeddings) -> str:
-    numbers = ", ".join(f"{number:.4f}" for number in value.array[0][:MAX_NUMBERS].tolist())
-    more = f", … {value.size - MAX_NUMBERS:,} more" if value.size > MAX_NUMBERS else ""
-    return f"[{numbers}{more}]"
+def _unsaid(value: float) -> str:
+    """A wide map is colours only; each cell names its figure when it is pointed at."""
+    return f'<span title="{_cosine(value)}">&nbsp;</span>'
 
 
-def _sparse(value: Embeddings) -> str:
-    """The heaviest terms of the first text, where sparse vectors came."""
-    if not value.sparse:
-        return ""
-    terms = value.sparse[0]
-    told = ", ".join(f"{line(term.token, MAX_LABEL)} {term.value:.2f}" for term in terms[:MAX_NUMBERS])
-    more = f", … {len(terms) - MAX_NUMBERS:,} more" if len(terms) > MAX_NUMBERS else ""
-    return f"sparse: {told}{more}"
+def _some(told: list[str]) -> str:
+    more = [f"… {len(told) - MAX_NUMBERS:,} more"] if len(told) > MAX_NUMBERS else []
+    return ", ".join([*told[:MAX_NUMBERS], *more])
 
 
 def ranking(value: Ranking) -> Bundle:
@@ -133,6 +132,6 @@ def _facts(model: str, usage: Any, cost: Cost | None, receipts: list[Any]) -> li
         "sandbox" if sandbox else "",
         f"{len(receipts)} calls" if len(receipts) > 1 else "",
         f"{usage.total:,} tokens" if usage else "",
-        "" if cost is None else f"free (live ≈ {escape(cost)})" if sandbox else f"≈ {escape(cost)}",
+        escape(price(cost, sandbox)),
         volatile(spelled(sum(waited))) if len(waited) == 1 else "",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qwenkit.display.markdown import markdown
 from qwenkit.display.page import Bundle, address, escape, fold, foot, head, note, page, portless, source, volatile
+from qwenkit.display.rounds import body
 from qwenkit.display.text import clip, line, pretty
 from qwenkit.errors import QwenError, SchemaMismatch
 
@@ -49,7 +50,7 @@ def _arrived(value: QwenError) -> str:
     if isinstance(value, SchemaMismatch):
         shown, rest = clip(pretty(value.text), MAX_MESSAGE)
         return fold("The answer", source(shown) + note(rest), open=True)
-    return fold("What had arrived", f'<div class="qk-body" dir="auto">\n{markdown(text)}</div>') if text else ""
+    return fold("What had arrived", body(markdown(text))) if text else ""
 
 
 def _plain(value: QwenError) -> str:

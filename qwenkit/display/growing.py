@@ -11,7 +11,7 @@ import re
 
 from qwenkit.display.markdown import MAX_CHARS, markdown
 from qwenkit.display.page import note
-from qwenkit.display.reply import body, thinking
+from qwenkit.display.rounds import body, thinking
 from qwenkit.types.reply import Choice
 
 # A line that cannot belong to the list, quote or table before it: it starts at the margin and with none of their signs.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from functools import cache
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from qwenkit.display import bundle, drawer
@@ -53,22 +53,16 @@ def show(stream: Any, *, publish: Publish | None = None, clock: Callable[[], flo
 
 
 def _show(stream: Any, canvas: Card | Print, shell: Any) -> Any:
-    with ExitStack() as stack, _kept(canvas):
-        if hasattr(stream, "__enter__"):
-            stack.enter_context(stream)
-        pieces: Iterator[Piece] = iter(stream)
-        for piece in pieces:
+    with stream if hasattr(stream, "__enter__") else nullcontext(), _kept(canvas):
+        for piece in stream:
             canvas.add(piece)
     return _drawn(stream.reply, shell)
 
 
 async def _show_async(stream: Any, canvas: Card | Print, shell: Any) -> Any:
-    async with AsyncExitStack() as stack:
+    async with stream if hasattr(stream, "__aenter__") else nullcontext():
         with _kept(canvas):
-            if hasattr(stream, "__aenter__"):
-                await stack.enter_async_context(stream)
-            pieces: AsyncIterator[Piece] = aiter(stream)
-            async for piece in pieces:
+            async for piece in stream:
                 canvas.add(piece)
     return _drawn(stream.reply, shell)
 
@@ -165,33 +159,21 @@ class Print:
         print(code + clean(text), end="", flush=True)
 
 
-class Drawn:
-    """A reply that its cell has drawn already: the cell does not draw it a second time as its result."""
-
-    __slots__ = ()
-    _cell: int
-
-    @property
-    def _ipython_display_(self) -> Callable[[], None]:
-        if getattr(_shell(), "execution_count", None) != self._cell:
-            raise AttributeError("draws itself as any reply does")
-        return lambda: None
+# Values with the number of the cell that has drawn them; the cell's result is one of the last.
+_DRAWN: deque[tuple[int, Any]] = deque(maxlen=8)
 
 
-@cache
-def _drawn_kind(kind: Any) -> type:
-    return type("Drawn", (Drawn, kind), {"__slots__": ("_cell",)})
+def _drawn(value: Any, shell: Any) -> Any:
+    """The value; its cell will not draw it a second time as its result (see `Shown`)."""
+    if shell is not None:
+        _DRAWN.append((shell.execution_count, value))
+    return value
 
 
-def _drawn(reply: Any, shell: Any) -> Any:
-    if shell is None:
-        return reply
-    kind: Any = type(reply)
-    twin: Any = object.__new__(_drawn_kind(kind))
-    for field in (slot for base in type(reply).__mro__ for slot in getattr(base, "__slots__", ())):
-        setattr(twin, field, getattr(reply, field))
-    twin._cell = shell.execution_count
-    return twin
+def is_drawn(value: Any) -> bool:
+    """Whether the running cell has drawn this value already."""
+    cell = getattr(_shell(), "execution_count", None)
+    return any(each is value and drawn_by == cell for drawn_by, each in _DRAWN)
 
 
 def _shell() -> Any:

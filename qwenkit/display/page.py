@@ -134,6 +134,13 @@ def bar(part: float, whole: float, *, warn: float = 0.8) -> str:
     return f'<meter class="qk-bar qk-{kind}" min="0" max="1" high="{warn:g}" value="{level:.4g}"></meter>'
 
 
+def price(cost: object | None, sandbox: bool) -> str:
+    """An estimated cost, which in the sandbox nobody pays."""
+    if cost is None:
+        return ""
+    return f"free (live ≈ {cost})" if sandbox else f"≈ {cost}"
+
+
 def seconds(value: float | None) -> str:
     """A duration a person can read: 0.42 s, 12.3 s."""
     if value is None:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from qwenkit.display import rounds, structured
 from qwenkit.display.markdown import MAX_CHARS, markdown
-from qwenkit.display.page import Bundle, escape, fold, foot, note, page, seconds, source, volatile
-from qwenkit.display.text import clip, line
-from qwenkit.display.text import pretty as pretty
+from qwenkit.display.page import Bundle, escape, foot, note, page, seconds, source, volatile
+from qwenkit.display.rounds import body, thinking
+from qwenkit.display.text import clip, line, pretty
 from qwenkit.errors import SchemaMismatch
 from qwenkit.types.reply import Choice, Reply, ToolCall
 
@@ -75,14 +75,6 @@ def answer(choice: Choice, *, chars: int) -> str:
     return thought + body(markdown(choice.text, chars=chars))
 
 
-def thinking(html: str, *, open: bool = False) -> str:
-    return fold("Thinking", body(html), open=open, kind="thinking") if html else ""
-
-
-def body(html: str) -> str:
-    return f'<div class="qk-body" dir="auto">\n{html}</div>' if html else ""
-
-
 def _section(choice: Choice, words: str, many: bool, running: bool) -> str:
     ending = "" if running else _ENDINGS.get(choice.finish_reason or "", "")
     title = f'<p class="qk-head"><strong>{choice.index + 1}</strong></p>' if many else ""
@@ -107,11 +99,11 @@ def call(name: str, arguments: str) -> str:
 
 def footer(value: Reply) -> list[str]:
     """Model, tokens, cost, time: what the last line says, as HTML. Times vary and are marked."""
-    receipt = value.receipt
+    receipt, rounds_ran = value.receipt, len(value.rounds)
     return [
         escape(line(value.model or receipt.model, MAX_NAME)),
         "sandbox" if receipt.sandbox else "",
-        _after(len(value.rounds)),
+        f"after {rounds_ran} round{'s' * (rounds_ran > 1)} of tools" if rounds_ran else "",
         _tokens(value),
         _cost(value),
         f"{receipt.tries} tries" if receipt.tries > 1 else "",
@@ -128,10 +120,6 @@ def _tokens(value: Reply) -> str:
     kinds["written to the cache"] = usage.cache_created
     extra = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
     return f"{usage.prompt:,} + {usage.completion:,} tokens" + (f" ({extra})" if extra else "")
-
-
-def _after(many: int) -> str:
-    return f"after {many} round{'s' if many > 1 else ''} of tools" if many else ""
 
 
 def _cost(value: Reply) -> str:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 
 from qwenkit.display import rounds
 from qwenkit.display.ledger import tools
 from qwenkit.display.markdown import MAX_CHARS, markdown
 from qwenkit.display.page import Bundle, escape, facts, fold, foot, head, note, page, source, table
-from qwenkit.display.reply import Body, body, call, footer, pretty, thinking
-from qwenkit.display.text import clip, line
-from qwenkit.types.reply import Choice, Reply
+from qwenkit.display.reply import Body, answer, call, footer
+from qwenkit.display.rounds import thinking
+from qwenkit.display.text import clip, line, pretty
+from qwenkit.types.reply import Choice
 from qwenkit.types.response import ConversationObject, Item, Items, Response, Source
 
 MAX_ITEMS = 40
@@ -33,8 +35,6 @@ _LINK = re.compile(r"https?://[^/\s][^\s]*", re.IGNORECASE)
 _REL = 'rel="noopener noreferrer nofollow" target="_blank"'
 _HIDDEN = ("id", "type", "status", "container_id", "call_id")
 
-Draw = Callable[[Item], str]
-
 
 def response(value: Response) -> Bundle:
     return {"text/plain": plain(value), "text/html": card(value)}
@@ -44,36 +44,21 @@ def card(value: Response, *, remark: str = "", running: bool = False, words: Bod
     """The card. `remark` says how a drawing ended early; while `running`, `words` draws thinking and text instead."""
     shown = value.output[:MAX_ITEMS]
     texts = sum(item.type == "message" for item in shown)
-    words = words or _Words(MAX_CHARS // max(texts, 1))
-    parts = _sections(shown, words)
+    parts = _sections(shown, words or partial(answer, chars=MAX_CHARS // max(texts, 1)))
     if len(value.output) > len(shown):
         parts.append(note(f"… {len(value.output) - len(shown)} more items in reply.output"))
-    endings = [] if running else [note(ending, "warn") for ending in (_ending(value), remark) if ending]
-    if not parts and not endings and not running:
-        parts.append(note("The answer is empty."))
+    if not running:
+        endings = [note(ending, "warn") for ending in (_ending(value), remark) if ending]
+        parts += endings or ([] if parts else [note("The answer is empty.")])
     parts.insert(0, rounds.rounds(value.rounds))
-    told = [] if running else _facts(value)
-    return page("response qk-running" if running else "response", *parts, *endings, foot(told))
+    return page("response qk-running" if running else "response", *parts, foot([] if running else _facts(value)))
 
 
 def _facts(value: Response) -> list[str]:
     """The last line: that of a chat reply, with the tools the service counted."""
-    alike = Reply(choices=value.choices, usage=value.usage, model=value.model, receipt=value.receipt)
-    alike.rounds = value.rounds
+    *told, times = footer(value)
     used = tools(value.usage.tools).replace(" × ", "\u00a0×\u00a0") if value.usage else ""
-    *told, times = footer(alike)
     return [*told, escape(used), times]
-
-
-class _Words:
-    """Thinking and text, whole: thinking that led to nothing stands open."""
-
-    def __init__(self, chars: int) -> None:
-        self.chars = chars
-
-    def __call__(self, choice: Choice) -> str:
-        thought = markdown(choice.thinking, chars=self.chars // 4)
-        return thinking(thought, open=not choice.text) + body(markdown(choice.text, chars=self.chars))
 
 
 def _sections(items: list[Item], words: Body) -> list[str]:
@@ -96,71 +81,56 @@ def _sections(items: list[Item], words: Body) -> list[str]:
     return [part for part in parts if part]
 
 
+# What each built-in tool did; an item of another kind is shown as its JSON.
+_TITLES = {
+    "web_search_call": "searched the web",
+    "web_extractor_call": "read pages",
+    "code_interpreter_call": "ran code",
+    "web_search_image_call": "searched for pictures",
+    "image_search_call": "searched by picture",
+    "file_search_call": "searched the files",
+    "mcp_call": "calls",
+}
+
+# The service always tells what these found; a search of the web may keep its sources to itself.
+_OWNING_UP = ("web_search_image_call", "image_search_call", "file_search_call")
+
+
 def draw(item: Item) -> str:
     """One item of any kind but thinking and words."""
     if item.type == "function_call":
         return call(item.name, item.arguments)
-    drawn = _TOOLS.get(item.type)
-    return f'<div class="qk-tool">{drawn(item)}</div>' if drawn else _unknown(item)
-
-
-def _search(item: Item) -> str:
-    return _title("searched the web", _quoted(item)) + _folded("source", item.sources)
-
-
-def _pictures(item: Item) -> str:
-    name = "searched for pictures" if item.type == "web_search_image_call" else "searched by picture"
-    found = _folded("picture", item.sources)
-    return _title(name, _quoted(item)) + (found or note("Nothing was found." if item.output else ""))
-
-
-def _extractor(item: Item) -> str:
-    links = "".join(f"<p>{link(url)}</p>" for url in item.urls[:MAX_SOURCES])
-    more = note(f"… {len(item.urls) - MAX_SOURCES} more pages") if len(item.urls) > MAX_SOURCES else ""
-    return _title("read pages", escape(line(item.goal, PREVIEW)) if item.goal else "") + links + more + _output(item)
-
-
-def _code(item: Item) -> str:
-    text, rest = clip(item.code, MAX_OUTPUT)
-    printed, more = clip(item.logs, MAX_OUTPUT)
-    shown = fold("printed", source(printed) + note(more), open=True) if printed else ""
-    return _title("ran code") + source(text, "python") + note(rest) + shown
-
-
-def _files(item: Item) -> str:
-    rows = [
-        (escape(line(each.title, MAX_TITLE)), _score(each.score), escape(line(each.text, MAX_PASSAGE)))
-        for each in item.sources[:MAX_SOURCES]
-    ]
-    found = table(("file", "score", "passage"), rows, right=frozenset({1})) if rows else note("Nothing was found.")
-    return _title("searched the files", _quoted(item)) + found + _more(len(item.sources) - len(rows), "passage")
-
-
-def _mcp(item: Item) -> str:
-    where = f"calls {line(item.name, MAX_TITLE)}" + (f" on {line(item.server, MAX_TITLE)}" if item.server else "")
-    text, rest = clip(pretty(item.arguments), MAX_OUTPUT)
-    return _title(where) + (source(text, "json") if text else "") + note(rest) + _output(item)
-
-
-_TOOLS: dict[str, Draw] = {
-    "web_search_call": _search,
-    "web_extractor_call": _extractor,
-    "code_interpreter_call": _code,
-    "web_search_image_call": _pictures,
-    "image_search_call": _pictures,
-    "file_search_call": _files,
-    "mcp_call": _mcp,
-}
-
-
-def _unknown(item: Item) -> str:
+    if item.type in _TITLES:
+        return f'<div class="qk-tool">{"".join(_tool(item))}</div>'
     told = {name: value for name, value in item.raw.items() if name not in _HIDDEN}
-    text, rest = clip(json.dumps(told, ensure_ascii=False, indent=2), MAX_OUTPUT)
-    return fold(escape(line(item.type or "an item", MAX_TITLE)), source(text, "json") + note(rest))
+    shown = _clipped(json.dumps(told, ensure_ascii=False, indent=2), "json")
+    return fold(escape(line(item.type or "an item", MAX_TITLE)), shown)
 
 
-def _title(what: str, more: str = "") -> str:
-    return head(what, more) if more else head(what)
+def _tool(item: Item) -> Iterator[str]:
+    """What a tool was asked, and what it found: whatever of it the item has."""
+    name, server = line(item.name, MAX_TITLE), line(item.server, MAX_TITLE)
+    calls = f" {name}" + (f" on {server}" if server else "") if item.type == "mcp_call" else ""
+    asked = _quoted(item) or escape(line(item.goal, PREVIEW))
+    found = item.sources if "search" in item.type else []
+    yield head(_TITLES[item.type] + calls, *([asked] if asked else []))
+    yield from (f"<p>{link(url)}</p>" for url in item.urls[:MAX_SOURCES])
+    yield _more(len(item.urls) - MAX_SOURCES, "page")
+    yield _clipped(item.code, "python")
+    yield "" if asked else _clipped(pretty(item.arguments), "json")
+    yield fold("printed", _clipped(item.logs), open=True) if item.logs else ""
+    if found:
+        yield _passages(found) if item.type == "file_search_call" else _links(item, found)
+    elif item.type in _OWNING_UP and item.status != "in_progress":
+        yield note("Nothing was found.")
+    elif item.output:
+        yield fold("result", _clipped(pretty(item.output)))
+
+
+def _clipped(text: str, language: str = "") -> str:
+    """A block of code or data with an end."""
+    shown, rest = clip(text, MAX_OUTPUT)
+    return source(shown, language) + note(rest) if shown else ""
 
 
 def _quoted(item: Item) -> str:
@@ -168,26 +138,29 @@ def _quoted(item: Item) -> str:
     return ", ".join([*shown, "…"] if len(item.queries) > MAX_QUERIES else shown)
 
 
-def _folded(kind: str, sources: list[Source]) -> str:
+def _passages(found: list[Source]) -> str:
+    rows = [
+        (
+            escape(line(each.title, MAX_TITLE)),
+            "" if each.score is None else f"{each.score:.2f}",
+            escape(line(each.text, MAX_PASSAGE)),
+        )
+        for each in found[:MAX_SOURCES]
+    ]
+    shown = table(("file", "score", "passage"), rows, right=frozenset({1}))
+    return shown + _more(len(found) - len(rows), "passage")
+
+
+def _links(item: Item, found: list[Source]) -> str:
     """What was found, as a folded list of links."""
-    if not sources:
-        return ""
-    rows = "".join(f"<li>{link(each.url, each.title)}</li>" for each in sources[:MAX_SOURCES])
-    title = f"{len(sources):,} {kind}{'s' if len(sources) > 1 else ''}"
-    return fold(title, f"<ol>{rows}</ol>" + _more(len(sources) - MAX_SOURCES, kind))
+    kind = "picture" if "image" in item.type else "source"
+    rows = "".join(f"<li>{link(each.url, each.title)}</li>" for each in found[:MAX_SOURCES])
+    title = f"{len(found):,} {kind}{'s' if len(found) > 1 else ''}"
+    return fold(title, f"<ol>{rows}</ol>" + _more(len(found) - MAX_SOURCES, kind))
 
 
 def _more(count: int, kind: str) -> str:
     return note(f"… {count:,} more {kind}{'s' if count > 1 else ''}") if count > 0 else ""
-
-
-def _output(item: Item) -> str:
-    text, rest = clip(pretty(item.output), MAX_OUTPUT)
-    return fold("result", source(text) + note(rest)) if text else ""
-
-
-def _score(score: float | None) -> str:
-    return "" if score is None else f"{score:.2f}"
 
 
 def link(url: str, title: str = "") -> str:
@@ -229,13 +202,13 @@ def _line(item: Item) -> str:
 
 
 def item(value: Item) -> Bundle:
-    drawn = _sections([value], _Words(MAX_CHARS))
+    drawn = _sections([value], partial(answer, chars=MAX_CHARS))
     return {"text/plain": _line(value) or value.thinking, "text/html": page("response", *drawn)}
 
 
 def items(value: Items) -> Bundle:
     """A list of items: who, and what they said."""
-    shown = [(each.role or each.type, _said(each)) for each in value.items[:MAX_ROWS]]
+    shown = [(each.role or each.type, _said(each)) for each in value.rows[:MAX_ROWS]]
     rest = len(value) - len(shown)
     heading = f"{len(value):,} item{'' if len(value) == 1 else 's'}"
     rows = [[f'<span class="qk-short">{escape(line(who, MAX_TITLE))}</span>', escape(said)] for who, said in shown]

@@ -11,85 +11,65 @@ MAX_TURNS = 60
 MAX_DEPTH = 12
 ASKED = 60
 SAID = 60
+# Before a turn that goes on from the one above it.
+ON = "↳ "
+
+
+After = dict[int, list[Turn]]  # the turns that go on from a turn, by its number
 
 
 def tree(value: ResponseTree) -> Bundle:
     if not len(value):
         empty = "No responses yet."
         return {"text/plain": empty, "text/html": page("tree", note(empty))}
-    shown = _Shown(value)
+    after: After = {}
+    for turn in value.turns[:MAX_TURNS]:
+        after.setdefault(max(turn.after, 0), []).append(turn)
     count = f"{len(value):,} turn" + ("s" if len(value) > 1 else "")
     rest = f"… {len(value) - MAX_TURNS:,} later turns" if len(value) > MAX_TURNS else ""
-    branches = [shown.chain(turn) for turn in shown.roots()]
-    html = "".join(shown.html(chain, 0) for chain in branches)
-    lines = [each for chain in branches for each in shown.lines(chain, "", "", 0)]
+    html = "".join(_html(after, turn, 0) for turn in after[0])
+    lines = [each for turn in after[0] for each in _lines(after, turn, "", "", 0)]
     return {
         "text/plain": "\n".join([count, *lines, *([rest] if rest else [])]),
         "text/html": page("tree", head(count), html, note(rest)),
     }
 
 
-class _Shown:
-    """The first turns of a tree, by what they go on from."""
-
-    def __init__(self, value: ResponseTree) -> None:
-        self.turns = value.turns[:MAX_TURNS]
-        self.next: dict[int, list[Turn]] = {}
-        for turn in self.turns:
-            self.next.setdefault(max(turn.after, 0), []).append(turn)
-
-    def roots(self) -> list[Turn]:
-        return self.next.get(0, [])
-
-    def chain(self, turn: Turn) -> list[Turn]:
-        """A turn and those after it, as long as there is one way on."""
-        found = [turn]
-        while len(after := self.next.get(found[-1].number, [])) == 1:
-            found += after
-        return found
-
-    def forks(self, chain: list[Turn]) -> list[list[Turn]]:
-        return [self.chain(turn) for turn in self.next.get(chain[-1].number, [])]
-
-    def html(self, chain: list[Turn], depth: int) -> str:
-        """A list of the chain; what forks off its end is lists within the last entry."""
-        below = "".join(self.html(each, depth + 1) for each in self.forks(chain))
-        inner = below if depth < MAX_DEPTH else ""
-        rows = "".join(f"<li>{_turn(turn)}</li>" for turn in chain[:-1])
-        return f'<ul class="qk-tree">{rows}<li>{_turn(chain[-1])}{inner}</li></ul>' + ("" if inner else below)
-
-    def lines(self, chain: list[Turn], first: str, rest: str, depth: int) -> list[str]:
-        """The same as text, with `first` before the first line and `rest` before the others."""
-        found = [(rest if at else first) + _line(turn) for at, turn in enumerate(chain)]
-        forks = self.forks(chain)
-        for at, each in enumerate(forks):
-            last = at == len(forks) - 1
-            deeper = depth < MAX_DEPTH
-            found += self.lines(
-                each,
-                rest + ("└─ " if last else "├─ ") * deeper,
-                rest + ("   " if last else "│  ") * deeper,
-                depth + 1,
-            )
-        return found
+def _chain(after: After, turn: Turn) -> tuple[list[Turn], list[Turn]]:
+    """A turn and those after it, as long as there is one way on; then the ways that fork off its end."""
+    chain = [turn]
+    while len(forks := after.get(chain[-1].number, [])) == 1:
+        chain += forks
+    return chain, forks
 
 
-def _turn(turn: Turn) -> str:
-    tools = f' <span class="qk-soft">{escape(_tools(turn))}</span>' if turn.tools else ""
-    asked = escape(line(turn.asked, ASKED)) or "…"
-    return (
-        f"<strong>{turn.number}</strong> {escape(_before(turn))}{asked} → {escape(line(turn.said, SAID)) or '…'}{tools}"
-    )
+def _html(after: After, turn: Turn, depth: int) -> str:
+    """A list of the chain; what forks off its end is lists within the last entry."""
+    chain, forks = _chain(after, turn)
+    below = "".join(_html(after, each, depth + 1) for each in forks)
+    inner, outer = (below, "") if depth < MAX_DEPTH else ("", below)
+    rows = [f"<li>{ON if at else ''}{_marked(each)}" for at, each in enumerate(chain)]
+    return f'<ul class="qk-tree">{"</li>".join(rows)}{inner}</li></ul>{outer}'
 
 
-def _line(turn: Turn) -> str:
-    tools = f" {_tools(turn)}" if turn.tools else ""
-    return f"{turn.number} {_before(turn)}{line(turn.asked, ASKED) or '…'} → {line(turn.said, SAID) or '…'}{tools}"
+def _lines(after: After, turn: Turn, first: str, rest: str, depth: int) -> list[str]:
+    """The same as text, with `first` before the first line and `rest` before the others."""
+    chain, forks = _chain(after, turn)
+    found = [(rest + ON if at else first) + " ".join((str(each.number), *_told(each))) for at, each in enumerate(chain)]
+    for at, each in enumerate(forks, 1):
+        here, below = ("└─ ", "   ") if at == len(forks) else ("├─ ", "│  ")
+        deeper = depth < MAX_DEPTH
+        found += _lines(after, each, rest + here * deeper, rest + below * deeper, depth + 1)
+    return found
 
 
-def _before(turn: Turn) -> str:
-    return "(goes on from an earlier session) " if turn.after < 0 else ""
+def _marked(turn: Turn) -> str:
+    said, *tools = map(escape, _told(turn))
+    return f"<strong>{turn.number}</strong> {said}" + "".join(f' <span class="qk-soft">{each}</span>' for each in tools)
 
 
-def _tools(turn: Turn) -> str:
-    return line("[" + ", ".join(turn.tools) + "]", ASKED)
+def _told(turn: Turn) -> list[str]:
+    """What was asked and said, then the tools if there were any."""
+    before = "(goes on from an earlier session) " if turn.after < 0 else ""
+    said = f"{before}{line(turn.asked, ASKED) or '…'} → {line(turn.said, SAID) or '…'}"
+    return [said, line("[" + ", ".join(turn.tools) + "]", ASKED)] if turn.tools else [said]

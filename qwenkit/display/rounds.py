@@ -66,10 +66,13 @@ def plain_run(value: ToolRun) -> str:
     return f"{asked} → {line(value.result, PLAIN)}"
 
 
+def thinking(html: str, *, open: bool = False) -> str:
+    return fold("Thinking", body(html), open=open, kind="thinking") if html else ""
+
+
+def body(html: str) -> str:
+    return f'<div class="qk-body" dir="auto">\n{html}</div>' if html else ""
+
+
 def _said(one: Round) -> str:
-    thought = markdown(one.thinking, chars=MAX_SAID)
-    thinking = (
-        fold("Thinking", f'<div class="qk-body" dir="auto">\n{thought}</div>', kind="thinking") if thought else ""
-    )
-    words = markdown(one.text, chars=MAX_SAID)
-    return thinking + (f'<div class="qk-body" dir="auto">\n{words}</div>' if words else "")
+    return thinking(markdown(one.thinking, chars=MAX_SAID)) + body(markdown(one.text, chars=MAX_SAID))

@@ -21,14 +21,16 @@ def view(value: Any) -> str:
     """The value as HTML."""
     plain = _plain(value)
     if isinstance(plain, Mapping) and plain:
-        rows = list(plain.items())
-        rest = note(f"… {len(rows) - MAX_FIELDS} more fields in reply.value") if len(rows) > MAX_FIELDS else ""
-        return facts({line(str(name), MAX_CELL): _cell(each) for name, each in rows[:MAX_FIELDS]}) + rest
-    if _is_table(plain):
-        return _table(plain)
+        return _fields(plain)
     if isinstance(plain, _SCALARS):
         return f'<p class="qk-said" dir="auto">{_cell(plain)}</p>'
-    return _json(plain)
+    return _table(plain) if _is_table(plain) else _json(plain)
+
+
+def _fields(value: Mapping[Any, Any]) -> str:
+    rows = list(value.items())
+    rest = note(f"… {len(rows) - MAX_FIELDS} more fields in reply.value") if len(rows) > MAX_FIELDS else ""
+    return facts({line(str(name), MAX_CELL): _cell(each) for name, each in rows[:MAX_FIELDS]}) + rest
 
 
 def _cell(value: Any) -> str:
@@ -40,7 +42,7 @@ def _cell(value: Any) -> str:
     if _is_table(value):
         return _table(value)
     if isinstance(value, Mapping) and value and all(isinstance(each, _SCALARS) for each in value.values()):
-        return facts({line(str(name), MAX_CELL): _cell(each) for name, each in list(value.items())[:MAX_FIELDS]})
+        return _fields(value)
     if isinstance(value, Mapping | list):
         return _json(value)
     shown = escape(json.dumps(value))

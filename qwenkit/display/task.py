@@ -1,17 +1,14 @@
-"""The task card: how it stands, what it made, what went wrong. `watch` redraws it while somebody waits.
+"""The task card: how it stands, what it made, what went wrong. It is redrawn while somebody waits.
 
 Ids and times differ from run to run and are marked; `text/plain` leaves them out. Results are named, not linked.
 """
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
-from qwenkit.display.live import _drawn, _publisher, _shell
-from qwenkit.display.page import Bundle, bar, escape, facts, foot, head, note, page, seconds, table, volatile
+from qwenkit.display.page import Bundle, bar, escape, facts, foot, head, note, page, price, seconds, table, volatile
 from qwenkit.display.text import columns, line
 from qwenkit.types.task import Task, TaskTable
 
@@ -20,7 +17,6 @@ MAX_ROWS = 20
 MAX_LINE = 120
 MAX_MESSAGE = 400
 _LEVELS = {"PENDING": 0.05, "RUNNING": 0.5}  # where the service counts no parts
-_FORMATS = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S")
 
 
 def task(value: Task) -> Bundle:
@@ -50,7 +46,7 @@ def _facts(value: Task) -> list[str]:
         _parts(value),
         "sandbox" if value.receipt.sandbox else "",
         f"{value.usage.total:,} tokens" if value.usage and value.usage.total else "",
-        _price(value),
+        escape(price(value.receipt.cost, value.receipt.sandbox)),
         volatile(_lasted(value)) if _lasted(value) else "",
     ]
 
@@ -63,13 +59,6 @@ def _parts(value: Task) -> str:
     return f"{told.get('SUCCEEDED', 0):,} of {told['TOTAL']:,} parts{bad}"
 
 
-def _price(value: Task) -> str:
-    cost = value.receipt.cost
-    if cost is None:
-        return ""
-    return f"free (live ≈ {escape(cost)})" if value.receipt.sandbox else f"≈ {escape(cost)}"
-
-
 def _lasted(value: Task) -> str:
     """From its submission to its end."""
     times = value.times
@@ -80,12 +69,10 @@ def _lasted(value: Task) -> str:
 
 
 def _moment(told: str) -> datetime | None:
-    for form in _FORMATS:
-        try:
-            return datetime.strptime(told, form)
-        except ValueError:
-            continue
-    return None
+    try:
+        return datetime.fromisoformat(told).replace(tzinfo=None)
+    except ValueError:
+        return None
 
 
 def _results(value: Task) -> str:
@@ -120,43 +107,3 @@ def tasks(value: TaskTable) -> Bundle:
     body = table(["status", "model", "id"], html) if shown else note("No task in the last day.")
     text = "\n".join(part for part in (plain if shown else "no task in the last day", rest) if part)
     return {"text/plain": text, "text/html": page("tasks", head("Tasks"), body, note(rest))}
-
-
-def watch() -> Any:
-    """What draws a task while somebody waits: a notebook's card, a terminal's line, or nothing."""
-    shell = _shell()
-    if getattr(shell, "kernel", None) is not None:
-        return Card(shell)
-    return Line() if sys.stderr is not None and sys.stderr.isatty() else None
-
-
-class Card:
-    """One output of a notebook, redrawn in place. The cell does not draw the task once more as its result."""
-
-    def __init__(self, shell: Any) -> None:
-        self._shell, self._publish, self._last = shell, _publisher(shell), ""
-
-    def draw(self, value: Task) -> None:
-        shown = task(value)
-        if shown["text/html"] != self._last:
-            self._publish(shown, bool(self._last))
-            self._last = shown["text/html"]
-
-    def end(self) -> None:
-        """It stays as it was last drawn."""
-
-    def drawn(self, value: Task) -> Any:
-        return _drawn(value, self._shell)
-
-
-class Line:
-    """One line of a terminal, rewritten."""
-
-    def draw(self, value: Task) -> None:
-        print(f"\r\x1b[K{_counts(value)}", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        print(file=sys.stderr, flush=True)
-
-    def drawn(self, value: Task) -> Any:
-        return value

@@ -11,9 +11,12 @@ import inspect
 import re
 from collections.abc import Callable
 from importlib import import_module
+from traceback import walk_tb
 from typing import Any
 
 import msgspec
+
+_LONGEST = 160
 
 
 class CheckResult(msgspec.Struct, frozen=True):
@@ -48,10 +51,20 @@ def check(exercise: str, *answer: Any) -> CheckResult:
         return CheckResult(exercise, False, _task(judge))
     try:
         hint = judge(*answer)
-    except Exception:
-        given = " and ".join(type(part).__name__ for part in answer)
-        hint = f"This check expected something else than a value of type {given}. {_task(judge)}"
+    except Exception as error:
+        hint = f"{_told(error, answer)} {_task(judge)}"
     return CheckResult(exercise, hint is None, hint or "")
+
+
+def _told(error: Exception, answer: tuple[Any, ...]) -> str:
+    """What went wrong: the error of a function that was handed in, or that the answer is another kind of thing."""
+    from qwenkit.display.text import line
+
+    rooms = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    if any(callable(part) for part in answer) and not all(room.startswith("qwenkit.") for room in rooms):
+        return f"Your function raised {type(error).__name__}: {line(str(error), _LONGEST)}."
+    given = " and ".join(type(part).__name__ for part in answer)
+    return f"This check expected something else than a value of type {given}."
 
 
 def _judge(exercise: str) -> Callable[..., str | None] | None:

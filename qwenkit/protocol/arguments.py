@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 
 from qwenkit.errors import ToolError
-from qwenkit.protocol import shapes
 
 _FENCE = re.compile(r"\s*```[\w-]*\n(.*?)\n?\s*```\s*", re.S)
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -42,12 +41,13 @@ def read(text: str, name: str = "the function") -> dict[str, Any]:
 def strict(text: str) -> str:
     """The arguments as JSON that a service accepts in the history: the text as it is if it is JSON, else as read."""
     try:
-        if isinstance(json.loads(text), dict):
-            return text
-    except (ValueError, RecursionError):
+        msgspec.json.decode(text, type=dict)
+        return text
+    except (msgspec.DecodeError, *_UNREADABLE):
         pass
     try:
-        return json.dumps(read(text), ensure_ascii=False)
+        said = json.dumps(read(text), ensure_ascii=False, allow_nan=False)
+        return said.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be sent
     except (ToolError, *_UNREADABLE):
         return "{}"
 
@@ -55,7 +55,7 @@ def strict(text: str) -> str:
 def fit(value: Any, kind: Any) -> Any:
     """A value as the type; a number or a JSON object written as a text is taken for what it says."""
     try:
-        return shapes.convert(value, kind)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError:
         inner = _value(value) if isinstance(value, str) else value
         return msgspec.convert(inner if isinstance(inner, dict | list) else value, kind, strict=False)
@@ -65,8 +65,8 @@ def values(given: Mapping[str, Any], kinds: Mapping[str, Any], required: list[st
     """Every argument as its parameter's type, or one `ToolError` that names all that is wrong."""
     strange = [key for key in given if key not in kinds]
     missing = [key for key in required if key not in given]
-    wrong = [f"{name} has no parameter {_names(strange)}"] if strange else []
-    wrong += [f"{name} needs {_names(missing)}"] if missing else []
+    wrong = [f"{name} has no parameter {', '.join(strange)}"] if strange else []
+    wrong += [f"{name} needs {', '.join(missing)}"] if missing else []
     fitted: dict[str, Any] = {}
     for key in given:
         if key in kinds:
@@ -75,13 +75,9 @@ def values(given: Mapping[str, Any], kinds: Mapping[str, Any], required: list[st
             except (msgspec.ValidationError, RecursionError) as misfit:
                 wrong.append(f"{key}: {misfit}")
     if wrong:
-        takes = f"it takes {_names(list(kinds))}" if kinds else "it takes no arguments"
+        takes = f"it takes {', '.join(kinds)}" if kinds else "it takes no arguments"
         raise ToolError("; ".join(wrong), hint=takes if strange or missing else "")
     return fitted
-
-
-def _names(names: list[str]) -> str:
-    return ", ".join(names)
 
 
 def _value(text: str) -> Any:
@@ -92,7 +88,7 @@ def _value(text: str) -> Any:
             break
         if not value.strip():
             return None
-        for candidate in _candidates(value):
+        for candidate in candidates(value):
             try:
                 value = _loads(candidate)
                 break
@@ -103,7 +99,8 @@ def _value(text: str) -> Any:
     return value
 
 
-def _candidates(text: str) -> Iterator[str]:
+def candidates(text: str) -> Iterator[str]:
+    """The text itself, what stands in a code fence, and what stands from the first brace to the last."""
     yield text
     fenced = _FENCE.search(text)
     if fenced:
@@ -115,7 +112,7 @@ def _candidates(text: str) -> Iterator[str]:
 
 def _loads(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)  # a line end inside a text is meant as one
     except ValueError:
         with warnings.catch_warnings():  # "\d" in a text is no concern of the user's
             warnings.simplefilter("ignore")

@@ -5,17 +5,18 @@ Streams are read by `qwenkit.protocol.chat_stream`. Nothing here knows a URL, a 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from qwenkit import catalogue
-from qwenkit.errors import ConfigError, ServerError
+from qwenkit.errors import ConfigError
 from qwenkit.protocol import continuing, failures, functions, structured, thinking
+from qwenkit.protocol import options as checked
 from qwenkit.protocol.lenient import Lenient
-from qwenkit.types.message import Message, Messages
+from qwenkit.types.files import SCHEME
+from qwenkit.types.message import Message, Messages, text_of
 from qwenkit.types.options import FRIENDLY, KNOWN
 from qwenkit.types.reply import Choice, Reply, TokenLogprob, ToolCall
 from qwenkit.types.usage import Usage
@@ -37,13 +38,13 @@ class WireLogprobs(msgspec.Struct):
 
 
 class WireMessage(msgspec.Struct):
-    content: str | None = None
+    content: str | list[Any] | None = None
     reasoning_content: str | None = None
     tool_calls: list[WireToolCall] | None = None
 
 
 class WireChoice(msgspec.Struct):
-    index: int = 0
+    index: int | None = None
     message: WireMessage | None = None
     finish_reason: str | None = None
     logprobs: WireLogprobs | None = None
@@ -83,8 +84,11 @@ def body(
 ) -> dict[str, Any]:
     """The request body: model, messages, then the options as on the wire, then whatever `extra` adds."""
     refuse_unknown(options)
-    facts = catalogue.model(model)
+    facts = catalogue.model(checked.model(model))
     wire: dict[str, Any] = {"model": model, "messages": messages(prompt, system)}
+    if facts is not None and "files" not in facts.limits and any(map(_points_to_a_file, wire["messages"])):
+        hint = "use a model that does, such as model='qwen-long'"
+        raise ConfigError(f"{model} reads no files: it would see only their ids", hint=hint)
     wire.update((name, value) for name, value in options.items() if name not in FRIENDLY)
     wire.update(thinking.wire(options.get("thinking"), facts))
     if "tools" in wire:
@@ -103,39 +107,29 @@ def body(
     if stream:
         wire["stream"] = True
         wire.setdefault("stream_options", {"include_usage": True})
-    wire.update(options.get("extra") or {})
+    wire.update(checked.extra(options.get("extra")))
     return wire
+
+
+def _points_to_a_file(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    return message.get("role") == "system" and isinstance(content, str) and content.startswith(SCHEME)
 
 
 def refuse_unknown(options: Mapping[str, Any]) -> None:
     """Raise on the first option nobody knows, naming the nearest known one."""
-    for name in options:
-        if name not in KNOWN:
-            near = difflib.get_close_matches(name, KNOWN, n=1)
-            meant = f"did you mean {near[0]!r}?" if near else f"if the service knows it, pass extra={{{name!r}: …}}"
-            meant = _ELSEWHERE.get(name, meant)
-            raise ConfigError(f"chat has no option {name!r}", hint=meant)
+    checked.refuse_unknown(options, KNOWN, "chat", _ELSEWHERE)
 
 
 def read(data: bytes, *, request: str = "", request_id: str = "") -> Reply:
     """The reply in a 200 body. A body that is no completion is the server's fault, and says so."""
-    try:
-        wire: WireCompletion = _COMPLETION.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
-        raise ServerError(
-            f"the answer is not a chat completion: {data[:80].decode('utf-8', 'replace')!r}",
-            status=200,
-            raw=data[:2000].decode("utf-8", "replace"),
-            hint="try again; if it stays, something between you and the service rewrites its answers",
-            request=request,
-            request_id=request_id,
-        ) from broken
+    wire: WireCompletion = _COMPLETION.read(data, "a chat completion", request=request, request_id=request_id)
     if not wire.choices:  # some gateways send an error with a 200
         refused = failures.from_event(data, status=200, request=request, request_id=request_id)
         if refused is not None:
             raise refused
     return Reply(
-        choices=[_choice(choice) for choice in wire.choices],
+        choices=[choice(each, at) for at, each in enumerate(wire.choices)],
         usage=wire.usage,
         id=wire.id or "",
         model=wire.model or "",
@@ -144,16 +138,22 @@ def read(data: bytes, *, request: str = "", request_id: str = "") -> Reply:
     )
 
 
-def _choice(wire: WireChoice) -> Choice:
+def choice(wire: WireChoice, at: int) -> Choice:
+    """A choice, from the place where it stands."""
     said = wire.message or WireMessage(content=wire.text)
     return Choice(
-        index=wire.index,
-        text=said.content or "",
+        index=at if wire.index is None else wire.index,
+        text=text_of(said.content),
         thinking=said.reasoning_content or "",
-        finish_reason=wire.finish_reason,
+        finish_reason=ending(wire.finish_reason),
         tool_calls=[_tool_call(call, at) for at, call in enumerate(said.tool_calls or [])],
         logprobs=wire.logprobs.content if wire.logprobs else None,
     )
+
+
+def ending(reason: str | None) -> str | None:
+    """Why it stopped; the native API writes "null" while it goes on."""
+    return None if reason == "null" else reason or None
 
 
 def _tool_call(wire: WireToolCall, at: int) -> ToolCall:
@@ -164,7 +164,7 @@ def _tool_call(wire: WireToolCall, at: int) -> ToolCall:
 
 def _message(turn: Any) -> dict[str, Any]:
     if isinstance(turn, str):
-        return {"role": "user", "content": turn}
+        return {"role": "user", "content": str(turn)}  # also of a text that only looks like one, as numpy's do
     if isinstance(turn, Message):
         return turn.to_wire()
     if isinstance(turn, Reply):

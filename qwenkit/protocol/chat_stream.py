@@ -16,6 +16,7 @@ from qwenkit.protocol.chat import WireLogprobs, WireToolCall
 from qwenkit.protocol.folding import Fold
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.types.reply import Choice, Piece, Reply, TokenLogprob, ToolCall, ToolFragment
+from qwenkit.types.tools import Round
 from qwenkit.types.usage import Usage
 
 
@@ -85,12 +86,17 @@ class _Growing:
             logprobs=list(self.logprobs) or None,
         )
 
-    def add_tool(self, wire: WireToolCall) -> ToolFragment:
-        """Join one fragment. A later empty id or name never overwrites the known one."""
+    def add_tool(self, wire: WireToolCall, cumulative: bool) -> ToolFragment | None:
+        """Join one fragment; None when it only repeats. A later empty id or name never overwrites the known one."""
         index = wire.index or 0
+        known = self.tools.get(index)
         call = self.tools.setdefault(index, ToolCall(index=index))
         name = (wire.function.name if wire.function else None) or ""
         arguments = (wire.function.arguments if wire.function else None) or ""
+        if cumulative and known:
+            arguments = arguments.removeprefix(known.arguments)
+            if not arguments:
+                return None
         call.id = wire.id or call.id
         call.name = name or call.name
         call.arguments += arguments
@@ -102,6 +108,7 @@ class ChatFold(Fold[Piece, Reply]):
 
     def __init__(self, *, cumulative: bool = False, request: str = "", schema: Any = None, prefix: str = "") -> None:
         super().__init__(request=request)
+        self.rounds: list[Round] = []  # those before this answer
         self.schema = schema
         self.prefix = prefix
         self.cumulative = cumulative
@@ -145,32 +152,29 @@ class ChatFold(Fold[Piece, Reply]):
         delta = wire.delta or WireDelta(content=wire.text)
         piece = Piece(index=wire.index)
         if delta.content:
-            piece.text = self._new_text(growing, delta.content)
+            piece.text = self._news(growing.text, delta.content)
         if delta.reasoning_content:
-            piece.thinking = delta.reasoning_content
-            growing.thinking.write(delta.reasoning_content)
+            piece.thinking = self._news(growing.thinking, delta.reasoning_content)
         if wire.logprobs is not None and wire.logprobs.content:
-            piece.logprobs = wire.logprobs.content
-            growing.logprobs.extend(wire.logprobs.content)
+            weighed = wire.logprobs.content[len(growing.logprobs) if self.cumulative else 0 :]
+            piece.logprobs = weighed or None
+            growing.logprobs.extend(weighed)
         if wire.finish_reason:
             piece.finish_reason = growing.finish_reason = wire.finish_reason
-        if delta.tool_calls:
-            return self._with_tools(piece, growing, delta.tool_calls)
-        return [piece] if piece.text or piece.thinking or piece.finish_reason else []
+        more: list[Piece] = []
+        for call in delta.tool_calls or ():  # a piece for each fragment; what else the event said rides on the first
+            fragment = growing.add_tool(call, self.cumulative)
+            if fragment and piece.tool:
+                more.append(Piece(index=wire.index, tool=fragment))
+            elif fragment:
+                piece.tool = fragment
+        return [piece, *more] if piece.text or piece.thinking or piece.finish_reason or piece.tool else []
 
-    def _with_tools(self, piece: Piece, growing: _Growing, calls: list[WireToolCall]) -> list[Piece]:
-        """One piece per fragment; what else the event said rides on the first."""
-        fragments = [growing.add_tool(call) for call in calls]
-        piece.tool = fragments[0]
-        return [piece, *(Piece(index=piece.index, tool=fragment) for fragment in fragments[1:])]
-
-    def _new_text(self, growing: _Growing, content: str) -> str:
-        if self.cumulative:
-            known = growing.text.getvalue()
-            if content.startswith(known):
-                content = content[len(known) :]
-        growing.text.write(content)
-        return content
+    def _news(self, known: Text, said: str) -> str:
+        """What is new in a text, added to what is known; a cumulative stream repeats that first."""
+        news = said.removeprefix(known.getvalue()) if self.cumulative else said
+        known.write(news)
+        return news
 
     def reply(self) -> Reply:
         head = self._head or WireChunk()
@@ -183,6 +187,7 @@ class ChatFold(Fold[Piece, Reply]):
             events=list(self._events),
             prefix=self.prefix,
             schema=self.schema,
+            rounds=list(self.rounds),
         )
 
     def words(self) -> str:

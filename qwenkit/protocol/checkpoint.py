@@ -8,16 +8,18 @@ from workers on other machines. No key is ever in them: a digest is all that is 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from qwenkit import errors
-from qwenkit.errors import APIError, QwenError, TransportError
+from qwenkit.errors import QwenError
 from qwenkit.types.many import StoredReceipt
 from qwenkit.types.reply import Choice, Receipt, Reply
 from qwenkit.types.usage import Usage
 
 HEADER = b'{"qwenkit":"map/1"}\n'
+_FACTS = ("message", "hint", "request", "request_id", "tries", "status", "code", "kind")
 
 
 class Answered(msgspec.Struct, omit_defaults=True):
@@ -31,27 +33,13 @@ class Answered(msgspec.Struct, omit_defaults=True):
     receipt: Receipt = msgspec.field(default_factory=Receipt)
 
 
-class Refused(msgspec.Struct, omit_defaults=True):
-    """An error: its class by name, and what it said."""
-
-    kind: str = "QwenError"
-    message: str = ""
-    hint: str = ""
-    request: str = ""
-    request_id: str = ""
-    tries: int = 1
-    status: int | None = None
-    code: str = ""
-    cause: str = ""  # a TransportError's kind
-
-
 class Line(msgspec.Struct, omit_defaults=True):
     """One finished item."""
 
     position: int
     digest: str = ""
     answer: Answered | None = None
-    error: Refused | None = None
+    error: dict[str, Any] = {}  # its class by name, and what it said
     batch: str = ""  # instead of an item: the batch job that was submitted for the items of this digest
 
 
@@ -64,11 +52,14 @@ def digest(body: bytes | None) -> str:
 
 def pack(position: int, name: str, outcome: Reply | Exception) -> bytes:
     """The line of an outcome, its end included."""
-    if isinstance(outcome, Reply):
-        facts = {field: getattr(outcome, field) for field in Answered.__struct_fields__}
-        line = Line(position, name, answer=Answered(**facts))
-    else:
-        line = Line(position, name, error=_refused(outcome))
+    line = Line(position, name)
+    if isinstance(outcome, Exception):
+        error = outcome if isinstance(outcome, QwenError) else QwenError(str(outcome))
+        kind = next(base.__name__ for base in type(error).__mro__ if hasattr(errors, base.__name__))
+        line.error = {"class": kind, **{fact: told for fact in _FACTS if (told := getattr(error, fact, None))}}
+    reply = getattr(outcome, "reply", None) if isinstance(outcome, Exception) else outcome
+    if isinstance(reply, Reply):
+        line.answer = Answered(**{field: getattr(reply, field) for field in Answered.__struct_fields__})
     return msgspec.json.encode(line) + b"\n"
 
 
@@ -77,30 +68,18 @@ def pack_job(name: str, batch: str) -> bytes:
     return msgspec.json.encode(Line(-1, name, batch=batch)) + b"\n"
 
 
-def _refused(error: Exception) -> Refused:
-    named = error if isinstance(error, QwenError) else QwenError(str(error))
-    facts = {field: getattr(named, field) for field in ("message", "hint", "request", "request_id", "tries")}
-    if isinstance(named, APIError):
-        facts.update(status=named.status, code=named.code)
-    return Refused(kind=type(named).__name__, cause=getattr(named, "kind", ""), **facts)
-
-
 def read(line: bytes) -> Line:
     return _DECODER.decode(line)
 
 
 def outcome(line: Line) -> Reply | QwenError:
-    """The value that a line stands for."""
-    if line.answer is not None:
-        return Reply(**{field: getattr(line.answer, field) for field in Answered.__struct_fields__})
-    told = line.error or Refused()
-    kind = getattr(errors, told.kind, QwenError)
-    facts = {field: getattr(told, field) for field in ("hint", "request", "request_id", "tries")}
-    if issubclass(kind, APIError):
-        facts.update(status=told.status, code=told.code)
-    if issubclass(kind, TransportError):
-        facts.update(kind=told.cause)
-    error: QwenError = kind(told.message, **facts)
+    """The value that a line stands for. An error brings the answer that did not fit."""
+    facts = {field: getattr(line.answer, field) for field in Answered.__struct_fields__} if line.answer else {}
+    if not line.error:
+        return Reply(**facts)
+    kind: type[QwenError] = getattr(errors, line.error["class"])
+    error = kind(**{"message": "", **{fact: line.error[fact] for fact in _FACTS if fact in line.error}})
+    error.reply = Reply(**facts) if facts else None
     return error
 
 
@@ -115,7 +94,7 @@ class Stored:
                 told = read(line)
             except (msgspec.DecodeError, UnicodeDecodeError):  # torn when the last run was killed
                 continue
-            if told.answer is not None:
+            if told.answer is not None and not told.error:
                 self._kept.setdefault(told.digest, {})[told.position] = line
             elif told.batch:
                 self.jobs[told.digest] = told.batch

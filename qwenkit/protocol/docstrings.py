@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Collection
+from itertools import takewhile
 
 _GOOGLE = re.compile(r"(?:Args|Arguments|Parameters|Params|参数)\s*[:：]\s*")
 _NUMPY = re.compile(r"(?:Other )?Parameters\s*")
 _DASHES = re.compile(r"-{3,}\s*")
 _SPHINX = re.compile(r":(?:param|parameter|arg|argument)\s+(?:[^:]*\s)?\*{0,2}(?P<name>\w+)\s*:\s*(?P<text>.*)")
 _TYPED = re.compile(r":type\s+\w+\s*:.*")
-_GOOGLE_ENTRY = re.compile(r"\*{0,2}(?P<name>\w+)\s*(?:\([^)]*\))?\s*[:：]\s*(?P<text>.*)")
-_NUMPY_ENTRY = re.compile(r"(?P<names>\*{0,2}\w+(?:\s*,\s*\w+)*)\s*(?::.*)?")
+_GOOGLE_ENTRY = re.compile(r"(?P<names>\*{0,2}\w+)\s*(?:\([^)]*\))?\s*[:：]\s*(?P<text>.*)")
+_NUMPY_ENTRY = re.compile(r"(?P<names>\*{0,2}\w+(?:\s*,\s*\w+)*)\s*(?::.*)?(?P<text>)")
 
 
 def split(docstring: str, parameters: Collection[str]) -> tuple[str, dict[str, str]]:
@@ -38,60 +39,35 @@ def split(docstring: str, parameters: Collection[str]) -> tuple[str, dict[str, s
 
 def _section(lines: list[str], parameters: Collection[str]) -> tuple[int, dict[str, list[str]]]:
     """How many of the first lines speak of parameters, and what they say; (0, {}) when they do not."""
-    if _GOOGLE.fullmatch(lines[0].strip()):
-        return _google(lines, parameters)
+    first, below = lines[0].strip(), _below(lines)
+    if _GOOGLE.fullmatch(first) and any(map(str.strip, below)):
+        inside = textwrap.dedent("\n".join(below)).splitlines()
+        return 1 + len(below), _entries(inside, _GOOGLE_ENTRY, parameters)
     if len(lines) > 1 and _NUMPY.fullmatch(lines[0]) and _DASHES.fullmatch(lines[1]):
-        return _numpy(lines, parameters)
-    if _TYPED.fullmatch(lines[0].strip()):
-        return 1, {}
-    field = _SPHINX.fullmatch(lines[0].strip())
+        end = next((at - 1 for at in range(3, len(lines)) if _DASHES.fullmatch(lines[at])), len(lines))
+        return end, _entries(lines[2:end], _NUMPY_ENTRY, parameters)
+    field = _SPHINX.fullmatch(first)
     if field and field["name"] in parameters:
-        end = _block(lines, 1, _indent(lines[0]) + 1)
-        return end, {field["name"]: [field["text"], *lines[1:end]]}
-    return 0, {}
+        return 1 + len(below), {field["name"]: [field["text"], *below]}
+    return int(_TYPED.fullmatch(first) is not None), {}
 
 
-def _google(lines: list[str], parameters: Collection[str]) -> tuple[int, dict[str, list[str]]]:
-    end = _block(lines, 1, _indent(lines[0]) + 1)
-    inside = textwrap.dedent("\n".join(lines[1:end])).splitlines()
-    return (end, _entries(inside, _GOOGLE_ENTRY, parameters)) if any(map(str.strip, inside)) else (0, {})
-
-
-def _numpy(lines: list[str], parameters: Collection[str]) -> tuple[int, dict[str, list[str]]]:
-    end = next((at - 1 for at in range(3, len(lines)) if _DASHES.fullmatch(lines[at])), len(lines))
-    found: dict[str, list[str]] = {}
-    names: list[str] = []
-    for line in lines[2:end]:
-        head = _NUMPY_ENTRY.fullmatch(line.rstrip())
-        if head and line[:1].strip():
-            names = [name.strip(" *") for name in head["names"].split(",")]
-        for name in names if not head or not line[:1].strip() else ():
-            if name in parameters:
-                found.setdefault(name, []).append(line)
-    return end, found
+def _below(lines: list[str]) -> list[str]:
+    """The lines after the first that are deeper than it, or empty."""
+    margin = len(lines[0]) - len(lines[0].lstrip())
+    return list(takewhile(lambda line: not line.strip() or line[: margin + 1].isspace(), lines[1:]))
 
 
 def _entries(lines: list[str], entry: re.Pattern[str], parameters: Collection[str]) -> dict[str, list[str]]:
-    """Entries that begin at the margin, each with the deeper lines below it."""
+    """Entries that begin at the margin, each with the lines below it."""
     found: dict[str, list[str]] = {}
-    words: list[str] = []
+    names: list[str] = []
     for line in lines:
-        head = entry.fullmatch(line) if line[:1].strip() else None
+        head = entry.fullmatch(line.rstrip()) if line[:1].strip() else None
         if head:
-            words = found.setdefault(head["name"], []) if head["name"] in parameters else []
-            words.append(head["text"])
-        else:
-            words.append(line)
+            names = [name.strip(" *") for name in head["names"].split(",")]
+            line = head["text"]
+        for name in names:
+            if name in parameters:
+                found.setdefault(name, []).append(line)
     return found
-
-
-def _block(lines: list[str], start: int, deep: int) -> int:
-    """Where the lines that are at least so deep (or empty) end."""
-    for at in range(start, len(lines)):
-        if lines[at].strip() and _indent(lines[at]) < deep:
-            return at
-    return len(lines)
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())

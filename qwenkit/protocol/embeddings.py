@@ -9,22 +9,30 @@ from __future__ import annotations
 import base64
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from qwenkit import catalogue
-from qwenkit.errors import ConfigError, ServerError
-from qwenkit.protocol import billing
+from qwenkit.errors import ConfigError
+from qwenkit.protocol import billing, failures
+from qwenkit.protocol import options as checked
 from qwenkit.protocol.lenient import Lenient
-from qwenkit.types.embeddings import SparseTerm
-from qwenkit.types.reply import Receipt
-from qwenkit.types.usage import Usage
+from qwenkit.types.embeddings import Embeddings, SparseTerm
+
+COMPATIBLE = "/embeddings"
+TEXT = "/services/embeddings/text-embedding/text-embedding"
+MULTIMODAL = "/services/embeddings/multimodal-embedding/multimodal-embedding"
+_ELSEWHERE = {
+    "multimodal-embedding": ("embeds contents of several kinds", "use qwen.embeddings.multimodal([...])"),
+    "embedding-task": ("embeds a file, as a task", f'use qwen.tasks.submit("{TEXT}", model=…, input={{"url": …}})'),
+}
 
 _MOST_TEXTS = 10  # in one call to a model the catalogue does not know
 _SHARE = 0.9  # of a call's tokens is filled: the count is by rule, the service's own may be higher
 _BYTES = 4
+_UNREADABLE = b"?"  # no number has a single byte
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -38,19 +46,32 @@ class Ask(msgspec.Struct, frozen=True):
     output_type: str = ""
     extra: Mapping[str, Any] = {}
 
+    def __post_init__(self) -> None:
+        facts = catalogue.model(self.model)
+        if facts is not None and facts.endpoint in _ELSEWHERE:
+            does, hint = _ELSEWHERE[facts.endpoint]
+            raise ConfigError(f"{self.model} {does}", hint=hint)
+
     @property
-    def native(self) -> bool:
-        return bool(self.text_type or self.instruct or self.output_type)
+    def _native(self) -> dict[str, Any]:
+        words = {"text_type": self.text_type, "output_type": self.output_type, "instruct": self.instruct}
+        return {name: word for name, word in words.items() if word}
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The API family and the path."""
+        return ("native", TEXT) if self._native else ("compatible", COMPATIBLE)
 
     def body(self, texts: list[str]) -> dict[str, Any]:
-        if not self.native:
-            size = {} if self.dimensions is None else {"dimensions": self.dimensions}
-            return {"model": self.model, "input": texts, **size, "encoding_format": self.encoding, **self.extra}
-        words = {"text_type": self.text_type, "output_type": self.output_type, "instruct": self.instruct}
-        options: dict[str, Any] = {name: word for name, word in words.items() if word}
-        if self.dimensions is not None:
-            options["dimension"] = self.dimensions
-        return {"model": self.model, "input": {"texts": texts}, "parameters": {**options, **self.extra}}
+        size = {} if self.dimensions is None else {"dimension": self.dimensions}
+        if self._native:
+            return {
+                "model": self.model,
+                "input": {"texts": texts},
+                "parameters": {**size, **self._native, **self.extra},
+            }
+        size = {f"{name}s": number for name, number in size.items()}
+        return {"model": self.model, "input": texts, **size, "encoding_format": self.encoding, **self.extra}
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -66,35 +87,17 @@ class Batch(msgspec.Struct, frozen=True):
         return f"texts {self.first} to {last}" if last > self.first else f"text {self.first}"
 
 
-class Part(msgspec.Struct):
-    """The vectors of one answer."""
-
-    floats: bytes
-    size: int
-    sparse: list[list[SparseTerm]]
-    kinds: list[str]
-    usage: Usage | None
-    model: str
-    body: bytes
-    receipt: Receipt = msgspec.field(default_factory=Receipt)
-
-
 def texts(given: Any) -> list[str]:
     """The texts to embed as a list; a `ConfigError` that names what is none, and where it stands."""
-    if isinstance(given, str):
-        given = [given]
-    if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable):
-        raise ConfigError(f"texts cannot be {type(given).__name__}", hint="pass a text, or a list of texts")
-    found = list(given)
-    if not found:
-        raise ConfigError("there is no text to embed", hint="pass a text, or a list of texts")
+    given = [given] if isinstance(given, str) else given
+    found = checked.several(given, "texts", "pass a text, or a list of texts")
     for place, text in enumerate(found):
         if not isinstance(text, str):
             hint = "texts only; pictures go through qwen.embeddings.multimodal"
             raise ConfigError(f"text {place} cannot be {type(text).__name__}", hint=hint)
         if not text:
             raise ConfigError(f"text {place} is empty", hint="leave empty texts out; places count from 0")
-    return found
+    return [str(text) for text in found]  # numpy has texts of a kind of its own
 
 
 def batches(wanted: list[str], model: str) -> list[Batch]:
@@ -139,51 +142,39 @@ class _Answer(msgspec.Struct):
 _ANSWER = Lenient.of(_Answer)
 
 
-def read(body: bytes, *, expected: int | None = None, request: str = "", request_id: str = "") -> Part:
-    """The vectors in an answer of any of the paths, in the order of what was sent."""
-    try:
-        answer: _Answer = _ANSWER.decode(body)
-        items = answer.output.embeddings if answer.output else answer.data
-        items = sorted(items, key=lambda item: item.index if item.index is not None else item.text_index or 0)
-        rows = [_floats(item.embedding) for item in items]
-    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as broken:
-        raise _unreadable(f"the vectors cannot be read: {broken}", request, request_id) from broken
-    if not items or (expected is not None and len(items) != expected):
-        wanted = "" if expected is None else f" for {expected} texts"
-        raise _unreadable(f"{len(items)} vectors came back{wanted}", request, request_id)
-    size = len(rows[0]) // _BYTES
-    if any(len(row) != size * _BYTES for row in rows):
-        raise _unreadable("the vectors differ in length", request, request_id)
+def read(
+    body: bytes, *, texts: list[str], may_fuse: bool = False, request: str = "", request_id: str = ""
+) -> Embeddings:
+    """The vectors in an answer of any of the paths, in the order of what was sent; one of them all if it `may_fuse`."""
+    answer: _Answer = _ANSWER.read(body, "embeddings", request=request, request_id=request_id)
+    items = answer.output.embeddings if answer.output else answer.data
+    items = sorted(items, key=lambda item: item.index if item.index is not None else item.text_index or 0)
+    rows = [_floats(item.embedding) for item in items]
+    texts = [" + ".join(texts)] if may_fuse and len(items) == 1 else texts
+    if len(items) != len(texts) or len({len(row) for row in rows}) > 1 or len(rows[0]) % _BYTES:
+        what = f"{len(texts)} embeddings of one size ({len(items)} came)"
+        raise failures.unreadable(what, body, request=request, request_id=request_id)
     told = any(item.sparse_embedding is not None for item in items)
-    sparse = [item.sparse_embedding or [] for item in items] if told else []
-    return Part(
+    return Embeddings(
+        texts,
         b"".join(rows),
-        size,
-        sparse,
-        [item.type for item in items],
+        len(rows[0]) // _BYTES,
+        [item.sparse_embedding or [] for item in items] if told else [],
+        [item.type for item in items if item.type],
         billing.usage(answer.usage),
         answer.model,
-        body,
+        bodies=[body],
     )
-
-
-def _unreadable(message: str, request: str, request_id: str) -> ServerError:
-    return ServerError(message, status=200, request=request, request_id=request_id)
 
 
 def _floats(embedding: list[float] | str) -> bytes:
     """Numbers as little-endian float32, whether they came as a list or packed in base64."""
     if isinstance(embedding, str):
-        return base64.b64decode(embedding, validate=True)
+        try:
+            return base64.b64decode(embedding, validate=True)
+        except ValueError:
+            return _UNREADABLE
     numbers = array("f", embedding)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tobytes()
-
-
-def summed(usages: Iterable[Usage | None]) -> Usage | None:
-    """The usage of several calls as one."""
-    told = [usage for usage in usages if usage is not None]
-    if len(told) < 2:
-        return told[0] if told else None
-    return Usage(prompt_tokens=sum(each.prompt for each in told), total_tokens=sum(each.total for each in told))

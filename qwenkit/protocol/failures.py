@@ -61,6 +61,18 @@ def build(
     return error
 
 
+def unreadable(what: str, data: bytes, *, request: str, request_id: str) -> errors.APIError:
+    """What to raise for a 200 answer that is not what was asked for: the error sent in its place, or a complaint."""
+    return from_event(data, status=200, request=request, request_id=request_id) or errors.ServerError(
+        f"the answer is not {what}: {data[:80].decode('utf-8', 'replace')!r}",
+        status=200,
+        raw=data[:2000].decode("utf-8", "replace"),
+        hint="try again; if it stays, something between you and the service rewrites its answers",
+        request=request,
+        request_id=request_id,
+    )
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the service asks us to wait, if it says; dates are not honoured because clocks differ."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):

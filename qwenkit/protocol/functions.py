@@ -29,14 +29,17 @@ class Function(msgspec.Struct, frozen=True):
     name: str
     description: str
     parameters: dict[str, Any]
+    required: list[str]
     kinds: dict[str, Any]  # the type of each parameter
     call: Any
     signature: Any
 
     @classmethod
     def of(cls, tool: Any) -> Function:
+        if isinstance(tool, cls):
+            return tool
         name = check_name(_name(tool))
-        signature, hints = _signature(tool, name), _hints(tool, name)
+        signature, hints = _signature(tool, name)
         kinds = {each: hints.get(each, Any) for each in signature.parameters}
         described, meanings = docstrings.split(_docstring(tool), kinds)
         properties = {
@@ -45,22 +48,18 @@ class Function(msgspec.Struct, frozen=True):
         }
         required = [each.name for each in signature.parameters.values() if each.default is each.empty]
         schema = {"type": "object", "properties": properties, "required": required}
-        return cls(name, described, schema, kinds, tool, signature)
-
-    @property
-    def required(self) -> list[str]:
-        names: list[str] = self.parameters["required"]
-        return names
+        defs = {key: value for each in properties.values() for key, value in each.pop("$defs", {}).items()}
+        schema = {**schema, "$defs": defs} if defs else schema  # references count from the root
+        return cls(name, described, schema, required, kinds, tool, signature)
 
     def wire(self) -> dict[str, Any]:
         told = {"name": self.name, "description": self.description, "parameters": self.parameters}
         return {key: value for key, value in told.items() if value != ""}
 
     def bind(self, values: Mapping[str, Any]) -> inspect.BoundArguments:
-        """The values where they belong; a positional-only one that was left out takes its default."""
+        """The values where they belong, with defaults for those that were left out."""
         bound = inspect.BoundArguments(self.signature, dict(values))
-        if any(each.kind is each.POSITIONAL_ONLY for each in self.signature.parameters.values()):
-            bound.apply_defaults()
+        bound.apply_defaults()
         return bound
 
 
@@ -106,18 +105,14 @@ def check_name(name: str) -> str:
 
 def _wire(tool: Any, flat: bool) -> dict[str, Any]:
     if not isinstance(tool, Mapping):
-        told = (tool if isinstance(tool, Function) else Function.of(tool)).wire()
-        return {"type": "function", **told} if flat else {"type": "function", "function": told}
-    wire = dict(tool)
-    if not wire_name(wire):
-        return wire  # a built-in tool, or something only the service can judge
-    check_name(wire_name(wire))
-    nested = isinstance(wire.get("function"), Mapping)
-    if flat and nested:
-        return {"type": "function", **wire["function"]}
-    if not flat and not nested:
-        return {"type": "function", "function": {key: value for key, value in wire.items() if key != "type"}}
-    return {"type": "function", **wire}
+        tool = Function.of(tool).wire()
+    elif not wire_name(tool):
+        return dict(tool)  # a built-in tool, or something only the service can judge
+    check_name(wire_name(tool))
+    nested = isinstance(tool.get("function"), Mapping)
+    if flat or nested:
+        return {"type": "function", **(tool["function"] if flat and nested else tool)}
+    return {"type": "function", "function": {key: value for key, value in tool.items() if key != "type"}}
 
 
 def _name(tool: Any) -> str:
@@ -130,7 +125,14 @@ def _name(tool: Any) -> str:
     return str(getattr(inner, "__name__", type(inner).__name__))
 
 
-def _signature(tool: Any, name: str) -> inspect.Signature:
+def _code(tool: Any) -> Any:
+    """The function that holds the annotations: behind a partial, or of a callable object."""
+    inner = getattr(tool, "func", tool)
+    return inner if inspect.isroutine(inner) else type(inner).__call__
+
+
+def _signature(tool: Any, name: str) -> tuple[inspect.Signature, dict[str, Any]]:
+    """The parameters, and the types of those that are annotated."""
     try:
         signature = inspect.signature(tool)
     except (TypeError, ValueError) as hidden:
@@ -139,14 +141,8 @@ def _signature(tool: Any, name: str) -> inspect.Signature:
         if each.kind in _VARIADIC:
             hint = "name every parameter: a model can only fill in what it is told"
             raise ConfigError(f"{name} takes {str(each).split(':')[0]}", hint=hint)
-    return signature
-
-
-def _hints(tool: Any, name: str) -> dict[str, Any]:
-    inner = getattr(tool, "func", tool)
-    inner = inner if inspect.isroutine(inner) else type(inner).__call__
     try:
-        return typing.get_type_hints(inspect.unwrap(inner), include_extras=True)
+        return signature, typing.get_type_hints(inspect.unwrap(_code(tool)), include_extras=True)
     except (NameError, TypeError, AttributeError) as unknown:
         hint = "define the types it names at the top level, not inside a function"
         raise ConfigError(f"the annotations of {name} cannot be read: {unknown}", hint=hint) from unknown
@@ -156,8 +152,7 @@ def _docstring(tool: Any) -> str:
     inner = getattr(tool, "func", tool)
     if inspect.isroutine(inner):
         return inspect.getdoc(inner) or ""
-    own = type(inner).__call__.__doc__
-    return inspect.cleandoc(own or type(inner).__doc__ or "")
+    return inspect.cleandoc(type(inner).__call__.__doc__ or type(inner).__doc__ or "")
 
 
 def _property(parameter: inspect.Parameter, kind: Any, meaning: str, name: str) -> dict[str, Any]:
@@ -169,11 +164,10 @@ def _property(parameter: inspect.Parameter, kind: Any, meaning: str, name: str) 
         schema = _without_null(schema)
     if "type" not in schema and all(isinstance(each, str) for each in schema.get("enum", [0])):
         schema = {"type": "string", **schema}
-    extras = [each for each in getattr(kind, "__metadata__", ()) if isinstance(each, str)]
-    if extras or (meaning and not hasattr(kind, "__metadata__")):
-        schema["description"] = extras[0] if extras else meaning
-    elif meaning:
-        schema.setdefault("description", meaning)
+    notes = [getattr(each, "description", each) for each in getattr(kind, "__metadata__", ())]
+    meaning = next((each for each in notes if each and isinstance(each, str)), meaning)
+    if meaning:
+        schema["description"] = meaning
     return {**schema, **_default(parameter.default)}
 
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from qwenkit.protocol.failures import unreadable
+
 T = TypeVar("T")
 
 _PATH = re.compile(r"at `\$(?P<path>[^`]*)`")
@@ -34,6 +36,13 @@ class Lenient(msgspec.Struct, gc=False):
             return self.decoder.decode(data)
         except msgspec.ValidationError:
             return self._repair(msgspec.json.decode(data))
+
+    def read(self, data: bytes, what: str, *, request: str = "", request_id: str = "") -> Any:
+        """The typed value in the body of a good answer; the error to raise when the body is something else."""
+        try:
+            return self.decode(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
+            raise unreadable(what, data, request=request, request_id=request_id) from broken
 
     def _repair(self, value: Any) -> Any:
         for _ in range(_MOST_REPAIRS):

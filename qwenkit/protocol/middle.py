@@ -11,6 +11,7 @@ from typing import Any
 
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import chat
+from qwenkit.protocol import options as checked
 from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.types.completion import Completion
 from qwenkit.types.options import FRIENDLY
@@ -28,12 +29,12 @@ def body(before: str, after: str, options: Mapping[str, Any], *, model: str, str
     if not isinstance(before, str) or not isinstance(after, str):
         raise ConfigError("code is text", hint='qwen.completions("def add(a, b):", suffix="…")')
     marked = before if _BEFORE in before else f"{_BEFORE}{before}{_AFTER}{after}{_GAP}"
-    wire: dict[str, Any] = {"model": model, "prompt": marked}
+    wire: dict[str, Any] = {"model": checked.model(model), "prompt": marked}
     wire.update((name, value) for name, value in options.items() if name not in FRIENDLY)
     if stream:
         wire["stream"] = True
         wire.setdefault("stream_options", {"include_usage": True})
-    wire.update(options.get("extra") or {})
+    wire.update(checked.extra(options.get("extra")))
     return wire
 
 

@@ -71,18 +71,14 @@ class Pace:
 
     def wait(self, prompt: int = 0) -> float:
         """Seconds until a call with so many prompt tokens may begin; 0 when it may, and then it counts as begun."""
-        now, tokens = self.clock(), prompt + self._answer
-        waits = [self._hold - now]
-        if self._requests is not None:
-            waits.append(self._requests.wait(now, 1))
-        if self._tokens is not None:
-            waits.append(self._tokens.wait(now, tokens))
-        if (longest := max(waits)) > 0:
+        now = self.clock()
+        costs = [(self._requests, 1.0), (self._tokens, prompt + self._answer)]
+        told = [(window, amount) for window, amount in costs if window is not None]
+        longest = max([self._hold - now, *(window.wait(now, amount) for window, amount in told)])
+        if longest > 0:
             return longest
-        if self._requests is not None:
-            self._requests.spend(now, 1)
-        if self._tokens is not None:
-            self._tokens.spend(now, tokens)
+        for window, amount in told:
+            window.spend(now, amount)
         return 0.0
 
     def answered(self, started: float, prompt: int = 0, total: int = 0) -> bool:

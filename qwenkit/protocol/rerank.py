@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from qwenkit import catalogue
-from qwenkit.errors import ConfigError, ServerError
-from qwenkit.protocol import billing
+from qwenkit.errors import ConfigError
+from qwenkit.protocol import billing, failures
+from qwenkit.protocol import options as checked
 from qwenkit.protocol.lenient import Lenient
-from qwenkit.types.ranking import Ranked
-from qwenkit.types.reply import Receipt
-from qwenkit.types.usage import Usage
+from qwenkit.protocol.native import refuse_files
+from qwenkit.types.ranking import Ranked, Ranking
+
+FLAT = "/reranks"
+NATIVE = "/services/rerank/text-rerank/text-rerank"
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -26,6 +29,11 @@ class Ask(msgspec.Struct, frozen=True):
     native: bool
 
     @property
+    def place(self) -> tuple[str, str]:
+        """The API family and the path."""
+        return ("native", NATIVE) if self.native else ("rerank", FLAT)
+
+    @property
     def body(self) -> dict[str, Any]:
         given = {"query": self.query, "documents": self.documents}
         if not self.native:
@@ -36,7 +44,7 @@ class Ask(msgspec.Struct, frozen=True):
     def tokens(self) -> int:
         """What will be billed, about: the query once for each document."""
         count = catalogue.tokens.count
-        return count(words(self.query)) * len(self.documents) + sum(count(words(each)) for each in self.documents)
+        return count(_words(self.query)) * len(self.documents) + sum(count(_words(each)) for each in self.documents)
 
 
 def ask(query: Any, documents: Any, model: str, options: dict[str, Any], native: bool | None) -> Ask:
@@ -58,19 +66,16 @@ def ask(query: Any, documents: Any, model: str, options: dict[str, Any], native:
 
 
 def _documents(given: Any) -> list[Any]:
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise ConfigError(f"documents cannot be {type(given).__name__}", hint="pass a list of texts")
-    found = list(given)
-    if not found:
-        raise ConfigError("there are no documents to rank", hint="pass a list of texts")
+    found = checked.several(given, "documents", "pass a list of texts")
     for place, each in enumerate(found):
         if not isinstance(each, str | Mapping) or not each:
             said = "empty" if isinstance(each, str | Mapping) else type(each).__name__
             raise ConfigError(f"document {place} cannot be {said}", hint="pass texts, or dicts such as {'image': '…'}")
+        refuse_files(each)
     return found
 
 
-def words(item: Any) -> str:
+def _words(item: Any) -> str:
     """The text of a query or document; empty for a picture."""
     return str(item.get("text") or "") if isinstance(item, Mapping) else str(item)
 
@@ -78,7 +83,6 @@ def words(item: Any) -> str:
 class _Result(msgspec.Struct):
     index: int = 0
     relevance_score: float = 0.0
-    document: Any = None
 
 
 class _Output(msgspec.Struct):
@@ -95,28 +99,15 @@ class _Answer(msgspec.Struct):
 _ANSWER = Lenient.of(_Answer)
 
 
-class Told(msgspec.Struct):
-    """What an answer says."""
-
-    rows: list[Ranked]
-    usage: Usage | None
-    model: str
-    body: bytes
-    receipt: Receipt = msgspec.field(default_factory=Receipt)
-
-
-def read(body: bytes, *, documents: list[Any], request: str = "", request_id: str = "") -> Told:
+def read(data: bytes, *, ask: Ask, request: str = "", request_id: str = "") -> Ranking:
     """The rows of an answer of either path, best first; each carries its document, sent back or not."""
-    try:
-        answer: _Answer = _ANSWER.decode(body)
-    except (msgspec.DecodeError, ValueError, RecursionError) as broken:
-        said = f"the ranking cannot be read: {broken}"
-        raise ServerError(said, status=200, request=request, request_id=request_id) from broken
-    results = answer.output.results if answer.output else answer.results
+    answer: _Answer = _ANSWER.read(data, "a ranking", request=request, request_id=request_id)
+    results, documents = answer.output.results if answer.output else answer.results, ask.documents
     known = [result for result in results if 0 <= result.index < len(documents)]
     rows = [Ranked(result.index, result.relevance_score, documents[result.index]) for result in known]
-    rows.sort(key=lambda row: -row.score)
     if not rows:
-        said = f"the ranking of {len(documents)} documents came back empty"
-        raise ServerError(said, status=200, request=request, request_id=request_id)
-    return Told(rows, billing.usage(answer.usage), answer.model, body)
+        raise failures.unreadable(f"a ranking of {len(documents)}", data, request=request, request_id=request_id)
+    rows.sort(key=lambda row: -row.score)
+    query = _words(ask.query) or f"[{next(iter(ask.query))}]"
+    usage = billing.usage(answer.usage)
+    return Ranking(rows, query=query, of=len(documents), usage=usage, model=answer.model or ask.model, body=data)

@@ -17,7 +17,7 @@ from qwenkit.protocol import responses as protocol
 from qwenkit.protocol.chat_stream import Text
 from qwenkit.protocol.folding import Fold
 from qwenkit.types.reply import ToolFragment
-from qwenkit.types.response import Item, Response, ResponseEvent
+from qwenkit.types.response import Item, Response, ResponseEvent, dicts
 
 
 class Carrier(NamedTuple):
@@ -41,47 +41,57 @@ CARRIERS = {
 ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 
 
+# Where these kinds keep their words; the others keep them in the field of their carrier, or have none to stream.
+_PARTS = {"message": ("content", "output_text"), "reasoning": ("summary", "summary_text")}
+_FIELDS = {carrier.item: carrier.field for carrier in CARRIERS.values() if carrier.field != "refusal"}
+
+
 class _Growing:
     """One item as it grows: what the service said of it, and the texts written since, one for each of its parts."""
 
-    __slots__ = ("field", "finished", "index", "parts", "raw")
+    __slots__ = ("finished", "index", "kind", "parts", "raw")
 
     def __init__(self, raw: dict[str, Any], index: int) -> None:
         self.raw = raw
+        self.kind = Item(raw).type
         self.index = index
         self.finished = False
-        self.field = "text"
         self.parts: dict[int, Text] = {}
 
-    @property
-    def kind(self) -> str:
-        return Item(self.raw).type
-
-    def write(self, part: int, piece: str) -> None:
+    def write(self, part: int, piece: str) -> str:
         self.parts.setdefault(part, Text()).write(piece)
+        return piece
 
     def settle(self, part: int, whole: str) -> str:
         """The part is `whole`; returns what of it had not come yet."""
         written = self.parts[part].getvalue() if part in self.parts else ""
-        if not whole or whole == written:
-            return ""
-        rest = whole.removeprefix(written) if whole.startswith(written) else ""
-        self.parts[part] = Text()
-        self.parts[part].write(whole)
-        return rest
+        if whole.startswith(written):
+            return self.write(part, whole.removeprefix(written))
+        if whole:
+            self.parts[part] = Text()
+            self.write(part, whole)
+        return ""
+
+    def tell(self, raw: dict[str, Any], finished: bool) -> str:
+        """The service's own account of the item; returns what of its words had not come yet."""
+        self.raw = {**self.raw, **raw}
+        self.finished = self.finished or finished
+        words, written = _words(Item(self.raw)), "".join(self.written())
+        fresh = words.removeprefix(written) if words.startswith(written) and self.kind in _FIELDS else ""
+        return self.write(max(self.parts, default=0), fresh) if fresh else ""
+
+    def written(self) -> list[str]:
+        return [text.getvalue() for _, text in sorted(self.parts.items())]
 
     def item(self) -> Item:
         """The item so far: the service's own account once it ended, unless that leaves out the words."""
-        told = Item(self.raw)
-        written = [text.getvalue() for _, text in sorted(self.parts.items())]
+        told, written = Item(self.raw), self.written()
         if not any(written) or (self.finished and _words(told)):
             return told
-        if self.kind == "reasoning":
-            return Item({**self.raw, "summary": [{"type": "summary_text", "text": text} for text in written]})
-        if self.kind == "message":
-            said = [{"type": "output_text", "text": text, "annotations": []} for text in written]
-            return Item({**self.raw, "content": said})
-        return Item({**self.raw, self.field: "".join(written)})
+        if self.kind in _PARTS:
+            place, kind = _PARTS[self.kind]
+            return Item({**self.raw, place: [{"type": kind, "text": text} for text in written]})
+        return Item({**self.raw, _FIELDS[self.kind]: "".join(written)})
 
 
 class ResponseFold(Fold[ResponseEvent, Response]):
@@ -110,11 +120,12 @@ class ResponseFold(Fold[ResponseEvent, Response]):
             raise self.unreadable(data, broken) from broken
         if not isinstance(event, dict):
             return []
-        kind = event.get("type") if isinstance(event.get("type"), str) else ""
+        told = event.get("type")
+        kind = told if isinstance(told, str) else ""
         if kind == "error" or (not kind and (event.get("error") or event.get("code"))):
             self.refuse(data)
         self.keep(data)
-        piece = ResponseEvent(type=kind or "", raw=event)
+        piece = ResponseEvent(type=kind, raw=event)
         self._fold(piece, event)
         if kind == "response.failed":
             raise self.carry(protocol.failure(self._wire, data, request=self.request, request_id=self.request_id))
@@ -124,51 +135,30 @@ class ResponseFold(Fold[ResponseEvent, Response]):
         name, _, step = piece.type.rpartition(".")
         if name in CARRIERS and step in ("delta", "done"):
             self._write(piece, event, CARRIERS[name], step)
-        elif isinstance(event.get("response"), dict):
-            self._tell(piece, event["response"])
-        elif piece.type in ENDS:
-            self._tell(piece, {})
+        elif isinstance(event.get("response"), dict) or piece.type in ENDS:
+            told = event.get("response")
+            self._tell(piece, told if isinstance(told, dict) else {})
         elif isinstance(event.get("item"), dict):
-            growing = self._place(event["item"], _whole(event.get("output_index")), step == "done")
-            piece.item = growing.item()
-            self._call(piece, growing)
+            piece.item = self._place(piece, event["item"], _whole(event.get("output_index")), step == "done").item()
 
     def _write(self, piece: ResponseEvent, event: dict[str, Any], carrier: Carrier, step: str) -> None:
         """A bit of text, or all of it."""
-        told = event.get("delta" if step == "delta" else carrier.field)
-        growing = self._find(carrier.item, event.get("item_id"), _whole(event.get("output_index")))
-        if growing is None:
-            raw = {"type": carrier.item, "id": event.get("item_id")}
-            growing = self._begin(raw, _whole(event.get("output_index")))
+        name, index = event.get("item_id"), _whole(event.get("output_index"))
+        growing = self._find(carrier.item, name, index) or self._begin({"type": carrier.item, "id": name}, index)
         part = _whole(event.get("content_index")) or _whole(event.get("summary_index")) or 0
-        growing.field = carrier.field
-        fresh = told if isinstance(told, str) else ""
-        if step == "delta":
-            growing.write(part, fresh)
-        else:
-            fresh = growing.settle(part, fresh)
-        if carrier.item == "message":
-            piece.text = fresh
-        elif carrier.item == "reasoning":
-            piece.thinking = fresh
-        elif fresh:
-            piece.tool = self._fragment(growing, fresh)
+        told = event.get("delta" if step == "delta" else carrier.field)
+        told = told if isinstance(told, str) else ""
+        self._add(piece, growing, growing.write(part, told) if step == "delta" else growing.settle(part, told))
 
-    def _call(self, piece: ResponseEvent, growing: _Growing) -> None:
-        """What an item's event says that no delta has said: the name of a function, or words that came all at once."""
-        item = growing.item()
-        if piece.type == "response.output_item.added" and item.type == "function_call":
-            piece.tool = self._fragment(growing, item.arguments)
-            growing.field = "arguments"
-            growing.write(0, item.arguments)
-        elif growing.finished and not growing.parts and _words(item):
-            growing.write(0, _words(item))
-            piece.text, piece.thinking = item.text, item.thinking
-            piece.tool = self._fragment(growing, item.arguments) if item.type == "function_call" else None
-
-    def _fragment(self, growing: _Growing, arguments: str) -> ToolFragment:
-        item = Item(growing.raw)
-        return ToolFragment(self._items.index(growing), item.call_id or item.id, item.name, arguments)
+    def _add(self, piece: ResponseEvent, growing: _Growing, fresh: str) -> None:
+        """What an event brings, where its reader looks for it."""
+        if growing.kind == "message":
+            piece.text += fresh
+        elif growing.kind == "reasoning":
+            piece.thinking += fresh
+        elif fresh or (growing.kind == "function_call" and piece.type == "response.output_item.added"):
+            item = Item(growing.raw)
+            piece.tool = ToolFragment(self._items.index(growing), item.call_id or item.id, item.name, fresh)
 
     def _tell(self, piece: ResponseEvent, told: dict[str, Any]) -> None:
         """What the service says of the whole response. The last word counts, but silence takes nothing back."""
@@ -178,22 +168,22 @@ class ResponseFold(Fold[ResponseEvent, Response]):
             return
         self.done = piece.type != "response.failed"
         self._wire["status"] = told.get("status") or piece.type.removeprefix("response.")
-        before, untold = self.reply().text, list(self._items)
-        output = told.get("output")
-        for index, raw in enumerate(output if isinstance(output, list) else []):
-            if isinstance(raw, dict):
-                growing = self._place(raw, index, True, untold)
-                untold = [each for each in untold if each is not growing]
-        whole = self.reply().text
-        piece.text = whole.removeprefix(before) if whole.startswith(before) else ""
+        untold = list(self._items)
+        for index, raw in enumerate(dicts(told.get("output"))):
+            growing = self._place(piece, raw, index, True, untold)
+            untold = [each for each in untold if each is not growing]
 
     def _place(
-        self, raw: dict[str, Any], index: int | None, finished: bool, untold: list[_Growing] | None = None
+        self,
+        piece: ResponseEvent,
+        raw: dict[str, Any],
+        index: int | None,
+        finished: bool,
+        untold: list[_Growing] | None = None,
     ) -> _Growing:
         """An item the service tells about: a known one with more to it, or a new one."""
         growing = self._find(Item(raw).type, raw.get("id"), index, untold) or self._begin(raw, index)
-        growing.raw = {**growing.raw, **raw}
-        growing.finished = growing.finished or finished
+        self._add(piece, growing, growing.tell(raw, finished))
         return growing
 
     def _find(self, kind: str, name: Any, index: int | None, untold: list[_Growing] | None = None) -> _Growing | None:
@@ -201,15 +191,15 @@ class ResponseFold(Fold[ResponseEvent, Response]):
 
         The last event lists all items once more, with other ids and places perhaps: `untold` are those not named yet.
         """
-        for each in self._items:
-            if name and each.kind == kind and each.raw.get("id") == name:
+        alike = [each for each in self._items if each.kind == kind]
+        for each in alike:
+            if name and each.raw.get("id") == name:
                 return each
-        still = [each for each in self._items if not each.finished] if untold is None else untold
-        alike = [each for each in still if each.kind == kind]
-        here = [each for each in alike if index is not None and each.index == index]
-        if not here and untold is None and index is not None and name:
-            return None
-        return next(iter(here or (alike[-1:] if untold is None else alike)), None)
+        if untold is not None:
+            return next((each for each in alike if each in untold), None)
+        still = [each for each in alike if not each.finished]
+        here = [each for each in still if each.index == index]
+        return next(iter(here or (still[-1:] if index is None or not name else [])), None)
 
     def _begin(self, raw: dict[str, Any], index: int | None) -> _Growing:
         growing = _Growing(raw, len(self._items) if index is None else index)

@@ -18,7 +18,9 @@ _FRAMES = ("pandas", "polars", "xarray")  # their str() is a table; their lists 
 
 def text_of(value: Any) -> str:
     """The text a model is told for a result."""
-    return _bounded(_whole(value))
+    text = _whole(value)
+    rest = len(text) - MAX_RESULT
+    return text if rest <= 0 else f"{text[:MAX_RESULT]}\n… {rest:,} more characters were left out"
 
 
 def error_of(error: BaseException) -> str:
@@ -38,7 +40,7 @@ def _whole(value: Any) -> str:
     try:
         data = msgspec.json.encode(value, enc_hook=_plain).decode()
         return str(msgspec.json.decode(data)) if data.startswith('"') else data  # a date, an Enum, a foreign object
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # whatever a library's own conversion raises
         return _valid(_text(value))
 
 
@@ -59,8 +61,3 @@ def _text(value: Any) -> str:
 def _valid(text: str) -> str:
     """Without halves of surrogate pairs, which no request can carry."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _bounded(text: str) -> str:
-    rest = len(text) - MAX_RESULT
-    return text if rest <= 0 else f"{text[:MAX_RESULT]}\n… {rest:,} more characters were left out"

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from qwenkit.errors import ConfigError
+
 _DEEPEST = 100
 _SHOWN = 60
 
@@ -27,9 +29,12 @@ class Misfit(NamedTuple):
         return f"at {self.path}: {self.expected}"
 
 
-def misfit(value: Any, schema: Any, *, root: Any = None) -> Misfit | None:
+def misfit(value: Any, schema: Any) -> Misfit | None:
     """The first thing that does not fit, None when all does."""
-    return next(_misfits(value, schema, schema if root is None else root, "$", 0), None)
+    try:
+        return next(_misfits(value, schema, schema, "$", 0), None)
+    except (TypeError, AttributeError) as odd:
+        raise ConfigError(f"the schema is no JSON schema ({odd})", hint="or pass a type, and let it be made") from odd
 
 
 def _misfits(value: Any, schema: Any, root: Any, path: str, depth: int) -> Iterator[Misfit]:
@@ -39,8 +44,7 @@ def _misfits(value: Any, schema: Any, root: Any, path: str, depth: int) -> Itera
         return
     if "$ref" in schema:
         yield from _misfits(value, target(schema["$ref"], root), root, path, depth + 1)
-    said = next((text for test in _SAID if (text := test(value, schema))), "")
-    if said:
+    if said := _said(value, schema):
         yield Misfit(path, f"{said}, got {_shown(value)}")
         return
     yield from _branches(value, schema, root, path, depth)
@@ -116,83 +120,64 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
-    "number": lambda value: _is_number(value),
-    "integer": lambda value: _is_number(value) and value == math.floor(value),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+    "integer": lambda value: _KINDS["number"](value) and value == math.floor(value),
 }
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_one(value: Any, names: Any) -> bool:
+    given = [names] if isinstance(names, str) else list(names)
+    return not given or any(_KINDS.get(name, lambda _: True)(value) for name in given)
 
 
-def _type(value: Any, schema: Mapping[str, Any]) -> str:
-    given = schema.get("type", ())
-    names = [given] if isinstance(given, str) else list(given)
-    if not names or any(_KINDS.get(name, lambda _: True)(value) for name in names):
-        return ""
-    return f"expected {' or '.join(map(str, names))}"
-
-
-def _choice(value: Any, schema: Mapping[str, Any]) -> str:
-    if "const" in schema and not _same(value, schema["const"]):
-        return f"expected {_shown(schema['const'])}"
-    if "enum" in schema and not any(_same(value, each) for each in schema["enum"]):
-        return f"expected one of {_shown(schema['enum'])}"
-    return ""
-
-
-def _pattern(value: Any, schema: Mapping[str, Any]) -> str:
-    pattern = schema.get("pattern")
+def _matches(value: str, pattern: str) -> bool:
     try:
-        fits = not isinstance(pattern, str) or not isinstance(value, str) or re.search(pattern, value)
+        return re.search(pattern, value) is not None
     except re.error:  # written for another engine
-        fits = True
-    return "" if fits else f"expected text that matches {pattern}"
+        return True
 
 
-def _step_of(value: Any, schema: Mapping[str, Any]) -> str:
-    step = schema.get("multipleOf")
-    if not step or not _is_number(value) or not Fraction(str(value)) % Fraction(str(step)):
-        return ""
-    return f"expected a multiple of {step}"
+def _differ(items: list[Any]) -> bool:
+    return len(set(map(_canonical, items))) == len(items)
 
 
-def _unique(value: Any, schema: Mapping[str, Any]) -> str:
-    if not schema.get("uniqueItems") or not isinstance(value, list):
-        return ""
-    return "" if len(set(map(_canonical, value))) == len(value) else "expected items that differ"
-
-
-def _bounds(value: Any, schema: Mapping[str, Any]) -> str:
-    for measure, name, fits, words in _BOUNDS:
-        bound = schema.get(name)
-        size = measure(value)
-        if size is not None and _is_number(bound) and not fits(size, bound):
-            return f"expected {words.format(bound)}"
-    return ""
-
-
-def _number(value: Any) -> Any:
-    return value if _is_number(value) else None
-
-
-def _length(kind: Any) -> Callable[[Any], int | None]:
-    return lambda value: len(value) if isinstance(value, kind) else None
-
-
-_BOUNDS: tuple[tuple[Callable[[Any], Any], str, Callable[[Any, Any], bool], str], ...] = (
-    (_number, "minimum", lambda size, bound: size >= bound, "at least {}"),
-    (_number, "maximum", lambda size, bound: size <= bound, "at most {}"),
-    (_number, "exclusiveMinimum", lambda size, bound: size > bound, "more than {}"),
-    (_number, "exclusiveMaximum", lambda size, bound: size < bound, "less than {}"),
-    (_length(str), "minLength", lambda size, bound: size >= bound, "at least {} characters"),
-    (_length(str), "maxLength", lambda size, bound: size <= bound, "at most {} characters"),
-    (_length(list), "minItems", lambda size, bound: size >= bound, "at least {} items"),
-    (_length(list), "maxItems", lambda size, bound: size <= bound, "at most {} items"),
-    (_length(dict), "minProperties", lambda size, bound: size >= bound, "at least {} fields"),
-    (_length(dict), "maxProperties", lambda size, bound: size <= bound, "at most {} fields"),
+# A keyword, the type of value it speaks about, whether a value obeys it, and what to say when not.
+_RULES: tuple[tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
+    ("type", "", _is_one, "{}"),
+    ("const", "", lambda value, only: _same(value, only), "{}"),
+    ("enum", "", lambda value, each: any(_same(value, one) for one in each), "one of {}"),
+    ("minimum", "number", lambda value, bound: value >= bound, "at least {}"),
+    ("maximum", "number", lambda value, bound: value <= bound, "at most {}"),
+    ("exclusiveMinimum", "number", lambda value, bound: value > bound, "more than {}"),
+    ("exclusiveMaximum", "number", lambda value, bound: value < bound, "less than {}"),
+    ("minLength", "string", lambda value, bound: len(value) >= bound, "at least {} characters"),
+    ("maxLength", "string", lambda value, bound: len(value) <= bound, "at most {} characters"),
+    ("minItems", "array", lambda value, bound: len(value) >= bound, "at least {} items"),
+    ("maxItems", "array", lambda value, bound: len(value) <= bound, "at most {} items"),
+    ("minProperties", "object", lambda value, bound: len(value) >= bound, "at least {} fields"),
+    ("maxProperties", "object", lambda value, bound: len(value) <= bound, "at most {} fields"),
+    ("pattern", "string", _matches, "text that matches {}"),
+    ("multipleOf", "number", lambda value, step: not Fraction(str(value)) % Fraction(str(step)), "a multiple of {}"),
+    ("uniqueItems", "array", lambda value, on: not on or _differ(value), "items that differ"),
 )
-_SAID = (_type, _choice, _bounds, _pattern, _step_of, _unique)
+
+
+def _said(value: Any, schema: Mapping[str, Any]) -> str:
+    """What the first rule that the value breaks expects; a rule that makes no sense says nothing."""
+    for keyword, kind, obeys, words in _RULES:
+        if keyword not in schema or not (kind == "" or _KINDS[kind](value)):
+            continue
+        bound = schema[keyword]
+        try:
+            fits = obeys(value, bound)
+        except (TypeError, ValueError, ArithmeticError):
+            continue
+        if not fits:
+            shown = bound if keyword == "pattern" else _shown(bound)
+            if keyword == "type":
+                shown = " or ".join([bound] if isinstance(bound, str) else map(str, bound))
+            return f"expected {words.format(shown)}"
+    return ""
 
 
 def _same(left: Any, right: Any) -> bool:

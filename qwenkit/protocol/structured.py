@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from qwenkit import catalogue
 from qwenkit.errors import ConfigError, SchemaMismatch
-from qwenkit.protocol import schemas, shapes
+from qwenkit.protocol import arguments, schemas, shapes
 
 _WRAP = "value"
 _TOLD = "Answer with one JSON object and nothing else. It must be valid for this JSON schema:\n"
-_FENCED = re.compile(r"```(?:json)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
 _AT = re.compile(r" - at `(.*)`$")
 _CUT = "raise max_tokens, or leave it out"
+_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_SPEAKING = {"type", "properties", "items", "enum", "const", "anyOf", "oneOf", "allOf", "$ref", "additionalProperties"}
+_AS_SCHEMA = 'write {"type": "object", "properties": {"name": {"type": "string"}}}, or pass a dataclass'
 _ASK_AGAIN = "the answer is in error.reply; ask again, or say in the prompt what was missed"
 
 
@@ -54,12 +56,26 @@ def ask(body: dict[str, Any], schema: Any) -> None:
 
 def wire_schema(schema: Any) -> dict[str, Any]:
     """The JSON schema as it is sent: of a type, closed to other fields; with an object at its root."""
-    whole = dict(schema) if isinstance(schema, Mapping) else _closed(shapes.schema_of(schema))
+    whole = _checked(schema) if isinstance(schema, Mapping) else shapes.schema_of(schema, closed=True)
     if _is_object(whole):
         return whole
     defs = {"$defs": whole.pop("$defs")} if "$defs" in whole else {}
     wrapped = {"type": "object", "properties": {_WRAP: whole}, "required": [_WRAP], "additionalProperties": False}
     return {**wrapped, **defs}
+
+
+def _checked(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A dict that is a JSON schema and not a sketch of one: `{"name": str}` would be answered with anything."""
+    kinds = schema.get("type", "object")
+    strange = [each for each in (kinds if isinstance(kinds, list) else [kinds]) if each not in _TYPES]
+    if not _SPEAKING & schema.keys() or strange:
+        said = f"type {strange[0]!r:.40} is none" if strange else "it has neither a type nor properties"
+        raise ConfigError(f"this dict is no JSON schema: {said}", hint=_AS_SCHEMA)
+    try:
+        json.dumps(schema)
+    except (TypeError, ValueError, RecursionError) as unfit:
+        raise ConfigError(f"this dict is no JSON schema ({unfit})", hint=_AS_SCHEMA) from None
+    return dict(schema)
 
 
 def value(text: str, schema: Any = None, *, cut: bool = False) -> Any:
@@ -71,7 +87,7 @@ def value(text: str, schema: Any = None, *, cut: bool = False) -> Any:
     found = _parsed(text, cut)
     if schema is None:
         return found
-    wrapped = not _is_object(wire_schema_root(schema))
+    wrapped = not _is_object(schema if isinstance(schema, Mapping) else shapes.schema_of(schema))
     if wrapped and isinstance(found, dict) and list(found) == [_WRAP]:
         found = found[_WRAP]
     return _fitted(found, schema, text)
@@ -88,11 +104,6 @@ def of(reply: Any) -> Any:
         raise
 
 
-def wire_schema_root(schema: Any) -> Mapping[str, Any]:
-    """The schema before any wrapping."""
-    return schema if isinstance(schema, Mapping) else shapes.schema_of(schema)
-
-
 def _fitted(found: Any, schema: Any, text: str) -> Any:
     if isinstance(schema, Mapping):
         wrong = schemas.misfit(found, schema)
@@ -101,17 +112,18 @@ def _fitted(found: Any, schema: Any, text: str) -> Any:
         path, said = wrong
     else:
         try:
-            return shapes.convert(found, schema)
+            return msgspec.convert(found, schema)
         except msgspec.ValidationError as unfit:
             at = _AT.search(str(unfit))
             path = at[1] if at else "$"
             said = _AT.sub("", str(unfit)).replace("`", "")
             said = said[:1].lower() + said[1:]
-    raise SchemaMismatch(f"the answer does not fit {_title(schema)}: at {path} {said}", path, text, hint=_ASK_AGAIN)
+    name = _title(schema) or "the schema"
+    raise SchemaMismatch(f"the answer does not fit {name}: at {path} {said}", path, text, hint=_ASK_AGAIN)
 
 
 def _parsed(text: str, cut: bool) -> Any:
-    for part in _candidates(text.strip().removeprefix("\ufeff")):
+    for part in arguments.candidates(text.strip().removeprefix("\ufeff")):
         try:
             return json.loads(part, parse_constant=_no_constant)
         except (ValueError, RecursionError):
@@ -120,16 +132,6 @@ def _parsed(text: str, cut: bool) -> Any:
         raise SchemaMismatch("the answer was cut at max_tokens before its JSON was complete", "$", text, hint=_CUT)
     hint = "ask for JSON: schema=… or response_format=…" if not text.lstrip().startswith(("{", "[")) else _ASK_AGAIN
     raise SchemaMismatch("the answer is not JSON", "$", text, hint=hint)
-
-
-def _candidates(text: str) -> Iterator[str]:
-    """The text itself, what stands in a code fence, and what stands from the first brace to the last."""
-    yield text
-    fenced = _FENCED.search(text)
-    if fenced:
-        yield fenced[1]
-    if "{" in text and "}" in text:
-        yield text[text.index("{") : text.rindex("}") + 1]
 
 
 def _no_constant(name: str) -> Any:
@@ -158,25 +160,12 @@ def _is_object(schema: Mapping[str, Any]) -> bool:
     return schema.get("type") == "object" or ("type" not in schema and "properties" in schema)
 
 
-def _closed(schema: Any) -> Any:
-    """The same schema with every listed object closed to fields it does not list."""
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {key: part if key in ("enum", "const", "default") else _closed(part) for key, part in schema.items()}
-    is_list_of_fields = isinstance(schema.get("properties"), dict) and schema.get("type") == "object"
-    return {**inner, "additionalProperties": False} if is_list_of_fields else inner
-
-
 def _title(schema: Any) -> str:
-    if isinstance(schema, Mapping):
-        title = schema.get("title")
-        return title if isinstance(title, str) and title else "the schema"
-    return getattr(schema, "__name__", None) or str(schema)
+    title = schema.get("title") if isinstance(schema, Mapping) else getattr(schema, "__name__", None) or str(schema)
+    return title if isinstance(title, str) else ""
 
 
 def _name(schema: Any) -> str:
     """A name for the wire: letters, digits, dashes and underscores."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", _title(schema)).strip("_")
-    return plain[:64] if plain and plain != "the_schema" else "answer"
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", _title(schema) or "answer").strip("_")
+    return plain[:64] or "answer"

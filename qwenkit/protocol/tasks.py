@@ -26,7 +26,7 @@ def path(task: Task | str, verb: str = "") -> str:
     name = task.id if isinstance(task, Task) else task
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"a task cannot be {name!r}", hint="pass the task, or its id")
-    return f"/tasks/{quote(name.strip(), safe='')}{verb}"
+    return f"/tasks/{quote(name.strip(), safe='', errors='replace')}{verb}"
 
 
 def listed(status: str, model: str, page: int, size: int) -> str:
@@ -35,7 +35,7 @@ def listed(status: str, model: str, page: int, size: int) -> str:
     if status and status not in _STATES:
         raise ConfigError(f"status cannot be {status!r}", hint=f"use one of {', '.join(_STATES)}")
     asked = {"page_no": page, "page_size": size, "status": status, "model_name": model}
-    return "/tasks?" + urlencode({name: value for name, value in asked.items() if value})
+    return "/tasks?" + urlencode({name: value for name, value in asked.items() if value != ""}, errors="replace")
 
 
 def read(answer: Answer, request: Request, before: Task | str = "") -> Task:
@@ -53,7 +53,6 @@ def read(answer: Answer, request: Request, before: Task | str = "") -> Task:
         output={name: value for name, value in output.items() if value is not None},
         usage=billing.usage(wire.get("usage")),
         model=known.model,
-        family=known.family,
         receipt=known.receipt,
         body=answer.body,
     )
@@ -72,8 +71,8 @@ def read_list(answer: Answer, request: Request) -> TaskTable:
 def _listed(row: dict[str, Any]) -> Task:
     """A row of the list spells the same facts otherwise."""
     status = row.get("status") or row.get("task_status") or "UNKNOWN"
-    name, model, body = str(row.get("task_id", "")), str(row.get("model_name", "")), msgspec.json.encode(row)
-    return Task(name, str(status), output=row, model=model, body=body)
+    model = str(row.get("model_name", ""))
+    return Task(str(row.get("task_id", "")), str(status), output=row, model=model, body=msgspec.json.encode(row))
 
 
 def failed(task: Task) -> TaskFailed:
@@ -97,12 +96,8 @@ def unpacked(url: str, content: bytes) -> bytes:
 
 
 def _refused(answer: Answer, request: Request) -> APIError:
-    """The error in an answer that holds no task, or the complaint that it is neither."""
-    facts: dict[str, Any] = {"request": request.name, "request_id": answer.headers.get("x-request-id", "")}
-    began = answer.body[:80].decode("utf-8", "replace")
-    return failures.from_event(answer.body, status=200, **facts) or ServerError(
-        f"the answer holds no task: {began!r}", status=answer.status, **facts
-    )
+    request_id = answer.headers.get("x-request-id", "")
+    return failures.unreadable("a task", answer.body, request=request.name, request_id=request_id)
 
 
 def _object(answer: Answer) -> dict[str, Any]:

@@ -40,35 +40,26 @@ def check(body: dict[str, Any], facts: Model | None, stream: bool) -> None:
         raise ConfigError("a thinking budget and an effort cannot be set together", hint="keep one of the two")
     if facts is None:
         return
-    name, wanted = facts.name, _wanted(body)
+    name, wanted, hybrid = facts.name, _wanted(body), catalogue.DEFAULTS["thinking"]
     if wanted is False and facts.thinking == "always":
-        raise ConfigError(f"{name} always thinks", hint=f"use a model that need not, such as {_hybrid()}")
+        raise ConfigError(f"{name} always thinks", hint=f"use a model that need not, such as {hybrid}")
     if wanted and facts.thinking == "no":
-        raise ConfigError(f"{name} does not think", hint=f"use a model that can, such as {_hybrid()}")
+        raise ConfigError(f"{name} does not think", hint=f"use a model that can, such as {hybrid}")
     if facts.stream_only and not stream:
         raise ConfigError(f"{name} answers only as a stream", hint="use .stream(…) and .finish() for the whole reply")
     if facts.thinking_needs_stream and not stream and (facts.thinking == "on" if wanted is None else wanted):
         raise ConfigError(f"{name} thinks only in a stream", hint="use .stream(…), or switch it off: thinking=False")
-    _check_budget(body.get("thinking_budget"), facts)
-
-
-def _check_budget(budget: Any, facts: Model) -> None:
-    if not isinstance(budget, int):
-        return
-    if budget < 1:
+    budget = body.get("thinking_budget")
+    if isinstance(budget, int) and budget < 1:
         raise ConfigError(f"a thinking budget cannot be {budget}", hint="use at least 1, or thinking=False")
-    if facts.max_thinking and budget > facts.max_thinking:
+    if isinstance(budget, int) and facts.max_thinking and budget > facts.max_thinking:
         most = f"at most {facts.max_thinking:,} tokens"
-        raise ConfigError(f"{facts.name} thinks {most}, not {budget:,}", hint=f"set thinking to {most}")
+        raise ConfigError(f"{name} thinks {most}, not {budget:,}", hint=f"set thinking to {most}")
 
 
 def _wanted(body: dict[str, Any]) -> bool | None:
     """Whether thinking is asked for; None when nothing is said about it."""
-    said = body.get("enable_thinking")
-    if said is None and body.get("reasoning_effort") is not None:
-        return bool(body["reasoning_effort"] != "none")
-    return None if said is None else bool(said)
-
-
-def _hybrid() -> str:
-    return catalogue.DEFAULTS["thinking"]
+    said, effort = body.get("enable_thinking"), body.get("reasoning_effort")
+    if said is None:
+        return None if effort is None else effort != "none"
+    return bool(said)

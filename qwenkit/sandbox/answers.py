@@ -71,7 +71,7 @@ class Letterhead:
     def _logprobs(self, written: list[Token]) -> Json | None:
         if self.logprobs is None:
             return None
-        return {"content": [_weighed(token, self.logprobs) for token in written]}
+        return {"content": [weighed(token, self.logprobs) for token in written]}
 
     def events(self, answers: list[Answer], usage: Json | None) -> Iterator[bytes]:
         """The stream, event by event; several choices take turns. `usage` None leaves the usage chunk out."""
@@ -132,7 +132,8 @@ def _step(index: int, delta: Json, logprobs: Json | None = None, finish_reason: 
     return {"delta": delta, "finish_reason": finish_reason, "index": index, "logprobs": logprobs}
 
 
-def _weighed(token: Token, alternatives: int) -> Json:
+def weighed(token: Token, alternatives: int) -> Json:
+    """A token with its log-probability, and the best alternatives."""
     best = [_with_bytes(text, logprob) for text, logprob in token.top[:alternatives]]
     return {**_with_bytes(token.text, token.logprob), "top_logprobs": best}
 

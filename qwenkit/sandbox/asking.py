@@ -52,6 +52,7 @@ def _prompt(service: Service, order: Order) -> Prompt:
         stop=[stop] if isinstance(stop, str) else [each for each in stop if isinstance(each, str) and each],
         top_logprobs=body.get("top_logprobs") or 0,
         partial=_prefix(order),
+        searched=bool(body.get("enable_search")),
         today=date.fromtimestamp(service.clock()),
     )
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from qwenkit.catalogue import Model, tokens
+from qwenkit.catalogue import tokens
 from qwenkit.sandbox.errors import invalid
 from qwenkit.sandbox.files import Files, StoredFile
 from qwenkit.sandbox.messages import last_words
@@ -27,7 +27,9 @@ PASSAGE = 500  # characters
 LONGEST = 10_000  # characters of one piece: what cuts it is slow with long ones
 MOST_READ = 60_000  # characters of a document that a summary is made of
 _ID = re.compile(r"file-fe-[0-9A-Za-z-]+")
-_APART = re.compile(r"\s*(?:$|#|[-*•] |\d+[.)、] )")  # a blank line, a heading, an item
+_APART = re.compile(  # a blank line, a heading, an item, a line of a form
+    r"\s*(?:$|#|[-*•] |\d+[.)、] |(?:[A-Z][\w ]{0,24}|[\u4e00-\u9fff]{1,8})[:：]\s*\S)"
+)
 _WIDE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 _RULE = re.compile(r"[\s|:-]+")
 _SEVERAL = re.compile(r"[,，\s]+")
@@ -42,22 +44,29 @@ class Attached(NamedTuple):
 
 def attached(service: Service, order: Order) -> Attached:
     """The order with its documents read, or the refusal of the first that cannot be."""
-    most = order.model.limits.get("files")
-    ids = [each for message in order.messages for each in _ids(message)]
+    from qwenkit.sandbox.mind.cues import cue
+
+    most, longest = order.model.limits.get("files"), order.model.limits.get("user_tokens")
     if not most:
         return Attached(order)
-    _check_question(order)
+    asked = last_words(order.messages)
+    several = sum(message["role"] == "system" for message in order.messages) > 1
+    if longest and several and tokens.count(asked) > int(longest):  # beside a document the question must be short
+        raise invalid(f"Range of input length should be [1, {longest}]")
+    ids = [each for message in order.messages for each in _ids(message)]
     if not ids:
         return Attached(order)
     if len(ids) > int(most):
         raise invalid("Too many files provided.")
     files = [_file(service, each) for each in ids]
-    rest = tokens.count_messages(_without(order.messages))
-    total = sum(file.tokens for file in files)
-    _check_length(order.model, total + rest)
-    asked = last_words(order.messages)
-    body = {**order.body, "messages": _with_passages(order.messages, files, asked)}
-    return Attached(replace(order, body=body), total + rest - tokens.count_messages(order.messages))
+    spoken = [message for message in order.messages if not _ids(message)]
+    total = sum(file.tokens for file in files) + tokens.count_messages(spoken)
+    if order.model.max_input and total > order.model.max_input:
+        raise invalid(f"Total message token length exceed model limit ({order.model.max_input} tokens).")
+    index = _index(tuple(file.text for file in files))
+    told = index.beginning if cue("extract.summary").search(asked) else index.about(asked)
+    body = {**order.body, "messages": [{"role": "document", "content": told}, *spoken]}
+    return Attached(replace(order, body=body), total - tokens.count_messages(order.messages))
 
 
 def _ids(message: dict[str, Any]) -> list[str]:
@@ -66,23 +75,6 @@ def _ids(message: dict[str, Any]) -> list[str]:
     if not said.startswith(SCHEME):
         return []
     return [each.removeprefix(SCHEME) for each in _SEVERAL.split(said) if each]
-
-
-def _without(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [message for message in messages if not _ids(message)]
-
-
-def _check_question(order: Order) -> None:
-    """Beside a document the question itself must be short."""
-    most = order.model.limits.get("user_tokens")
-    several = sum(message["role"] == "system" for message in order.messages) > 1
-    if most and several and tokens.count(last_words(order.messages)) > int(most):
-        raise invalid(f"Range of input length should be [1, {most}]")
-
-
-def _check_length(model: Model, total: int) -> None:
-    if model.max_input and total > model.max_input:
-        raise invalid(f"Total message token length exceed model limit ({model.max_input} tokens).")
 
 
 def _file(service: Service, name: str) -> StoredFile:
@@ -98,35 +90,28 @@ def _file(service: Service, name: str) -> StoredFile:
     return file
 
 
-def _with_passages(messages: list[dict[str, Any]], files: list[StoredFile], asked: str) -> list[dict[str, Any]]:
-    """The conversation, before it what the files say about the question; for a summary, how they begin."""
-    from qwenkit.sandbox.mind.cues import cue
-
-    index = _index(tuple(file.text for file in files))
-    told = index.beginning if cue("extract.summary").search(asked) else index.about(asked)
-    return [{"role": "document", "content": told}, *_without(messages)]
-
-
 class _Index:
     """Documents in passages of a few pieces under one heading. Headings help to find them, and are not shown."""
 
     def __init__(self, texts: tuple[str, ...]) -> None:
-        self._told: list[str] = []
         pieces = [piece for text in texts for piece in _pieces(text)]
-        titles: list[str] = []
+        titled: list[tuple[str, str]] = []
         for piece in pieces:
             for part in passages(piece.text, PASSAGE):
-                if self._told and titles[-1] == piece.title and len(self._told[-1]) + len(part) < PASSAGE:
-                    self._told[-1] += f"\n{part}"
+                title, told = titled[-1] if titled else ("", "")
+                if told and title == piece.title and len(told) + len(part) < PASSAGE:
+                    titled[-1] = title, f"{told}\n{part}"
                 else:
-                    self._told.append(part)
-                    titles.append(piece.title)
-        self._ranking = Ranking(f"{title}\n{text}" for title, text in zip(titles, self._told, strict=True))
+                    titled.append((piece.title, part))
+        self._told = [told for _, told in titled]
+        self._ranking = Ranking("\n".join(each) for each in titled)
         self.beginning = "\n".join(piece.text for piece in pieces if not piece.row)[:MOST_READ]
 
     def about(self, asked: str) -> str:
         """The passages that share the most with the question, in the order of the documents."""
-        places = sorted(found.place for found in self._ranking.best(asked, MOST_PASSAGES))
+        from qwenkit.sandbox.mind.extract import bridged
+
+        places = sorted(found.place for found in self._ranking.best(bridged(asked), MOST_PASSAGES))
         return "\n".join(self._told[place] for place in places or range(len(self._told))[:1])
 
 

@@ -166,26 +166,17 @@ async def _carried_out(service: Service, job: Json, line: Line) -> tuple[bool, J
     """One line through the route it names, as if it had come by itself."""
     name = digest(f"{job['id']}/{line.custom_id}")
     request_id = f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:32]}"
-    status, body = await _answer(service, line, request_id)
-    failed = None if status < 300 else (body.get("error") or {"code": "InternalError", "message": ""})
-    return failed is None, {
-        "id": request_id,
-        "custom_id": line.custom_id,
-        "response": {"status_code": status, "request_id": request_id, "body": body},
-        "error": {"code": failed.get("code"), "message": failed.get("message")} if failed else None,
-    }
-
-
-async def _answer(service: Service, line: Line, request_id: str) -> tuple[int, Json]:
-    path = COMPATIBLE.rstrip("/") + line.url
+    status, error = 200, None
     try:
-        return 200, await _CARRIERS[line.url](service, line.body, request_id)
-    except Refusal as refusal:
-        failed = refusal
-    except Exception:  # one line that breaks the sandbox leaves the others alone
-        traceback.print_exc(file=sys.stderr)
-        failed = Refusal("InternalError")
-    return failed.status, json.loads(failed.body(path, request_id))
+        body = await _CARRIERS[line.url](service, line.body, request_id)
+    except Exception as wrong:  # one line that breaks the sandbox leaves the others alone
+        if not isinstance(wrong, Refusal):
+            traceback.print_exc(file=sys.stderr)
+        failed = wrong if isinstance(wrong, Refusal) else Refusal("InternalError")
+        body = json.loads(failed.body(COMPATIBLE.rstrip("/") + line.url, request_id))
+        status, error = failed.status, {name: body["error"][name] for name in ("code", "message")}
+    response = {"status_code": status, "request_id": request_id, "body": body}
+    return error is None, {"id": request_id, "custom_id": line.custom_id, "response": response, "error": error}
 
 
 async def _chat(service: Service, body: Json, request_id: str) -> Json:
@@ -206,13 +197,8 @@ async def _embeddings(service: Service, body: Json, request_id: str) -> Json:
 
 async def _test(service: Service, body: Json, request_id: str) -> Json:
     choice = {"finish_reason": "stop", "index": 0, "message": _TEST_ANSWER}
-    head = {
-        "created": int(service.clock()),
-        "usage": _TEST_BILL,
-        "model": body["model"],
-        "id": f"chatcmpl-{request_id}",
-    }
-    return {**head, "choices": [choice], "object": "chat.completion"}
+    head = {"created": int(service.clock()), "usage": _TEST_BILL, "model": body["model"]}
+    return {**head, "id": f"chatcmpl-{request_id}", "choices": [choice], "object": "chat.completion"}
 
 
 _CARRIERS: dict[str, Callable[[Service, Json, str], Awaitable[Json]]] = {
@@ -267,19 +253,10 @@ async def cancel(service: Service, request: Request) -> Response:
 async def listed(service: Service, request: Request) -> Response:
     """A page of jobs, the newest first; `data` is null when there is none, as recorded."""
     query = request.query_params
-    found = [_Shown(job) for job in service.shelf(Batches).newest() if _wanted(job, query)]
-    shown, more = page(found, query.get("after"), query.get("limit"), 20, 100)
-    ends = {"first_id": shown[0].id, "last_id": shown[-1].id} if shown else {"first_id": None, "last_id": None}
-    data = [each.job for each in shown] or None
-    return JSONResponse({"object": "list", "data": data, **ends, "has_more": more})
-
-
-class _Shown:
-    """A job in a list, known by its id."""
-
-    def __init__(self, job: Json) -> None:
-        self.job = job
-        self.id: str = job["id"]
+    found = [job for job in service.shelf(Batches).newest() if _wanted(job, query)]
+    data, more = page(found, query, 20, 100)
+    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+    return JSONResponse({"object": "list", "data": data or None, **ends, "has_more": more})
 
 
 def _wanted(job: Json, query: Any) -> bool:

@@ -2,7 +2,7 @@
 
 Searching and extracting read the bundled page set, file search the uploaded documents, the code interpreter works out
 arithmetic; picture searches find nothing, because the set has no pictures, and no MCP server is ever called. Each says
-so in its output. `briefing` puts what they found before the model.
+so in its output. What they found is told to the model as the result of a tool, in the sentences that fit the question.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from qwenkit.sandbox.service import Service
 MOST_SEARCHES = 3  # one for each question, in one answer
 MOST_PAGES = 4
 MOST_RESULTS = 5
-WORTH = (0.5, 0.25, 0.15)  # shares of the best possible score that make a page a source: the first that any reaches
+MOST_QUOTED = 2  # sentences of a page or of the files
 ADDRESS = re.compile(r"https?://[^\s<>\"'，。）)\]]+|\b[a-z]+\.example(?:/[\w/-]*)?")
 _SEARCH = re.compile(r"\b(search|look up|find out|latest|news|online|web)\b|搜|查|最新|新闻|联网|网上", re.IGNORECASE)
 _CODE = re.compile(r"\b(code|python|script|run|compute|calculate|plot)\b|代码|计算|运行|脚本|程序", re.IGNORECASE)
@@ -40,13 +40,11 @@ _NO_PAGE = "{url} is not in " + web.LABEL + "."
 
 
 class Step(NamedTuple):
-    """One use of a tool: its output item but for the id, what it found, and why it was used."""
+    """One use of a tool: its output item but for the id, what the model is told of it, and why it was used."""
 
     item: Json
     found: str = ""
     thought: str = ""
-    query: str = ""  # of several searches, the question of this one
-    binding: bool = False  # the answer must come from what was found
 
 
 class Wish(NamedTuple):
@@ -85,12 +83,44 @@ def counts(done: list[Step]) -> Json:
     return {kind: {"count": kinds.count(kind)} for kind in dict.fromkeys(kinds)}
 
 
+def briefed(messages: list[Json], done: list[Step]) -> list[Json]:
+    """The messages with what the tools found, as chat has a tool's result."""
+    told = {step.found: step.item["type"].removesuffix("_call") for step in done if step.found}
+    if not told:
+        return messages
+    call = {"id": "found", "type": "function", "function": {"name": next(iter(told.values())), "arguments": "{}"}}
+    return [
+        *messages,
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "found", "content": " ".join(told)},
+    ]
+
+
+def _quoted(question: str, text: str, most: int = MOST_QUOTED) -> str:
+    """The sentences that fit a question best; the first ones where none does, or where a summary is asked for."""
+    from qwenkit.sandbox.mind.cues import cue
+    from qwenkit.sandbox.mind.reading import sentences
+
+    said = sentences(text)
+    whole = cue("extract.summary").search(question)
+    places = [] if whole else sorted(found.place for found in Ranking(said).best(question, most))
+    return " ".join(said[place] for place in places) or " ".join(said[:most])
+
+
+def _item(kind: str, **told: Any) -> Json:
+    return {"type": f"{kind}_call", "status": "completed", **told}
+
+
 def _interpreter(wish: Wish) -> Iterator[Step]:
     code, logs = _worked_out(wish)
-    if logs:
-        yield _ran(wish, f"print({code})", f"{logs}\n", f"{code} = {logs}", f"I work out {code}.")
-    elif wish.forced or _CODE.search(wish.question):
-        yield _ran(wish, "# no sum found", _NO_CODE, _NO_CODE, "I have no interpreter for this.")
+    written, found, thought = f"print({code})", f"{code} = {logs}", f"I work out {code}."
+    if not logs:
+        if not (wish.forced or _CODE.search(wish.question)):
+            return
+        written, logs, found, thought = "# no sum found", _NO_CODE, _NO_CODE, "I have no interpreter for this."
+    outputs = [{"type": "logs", "logs": logs + "\n"}]
+    place = f"sandbox-{digest(wish.seed)[:12]}"
+    yield Step(_item("code_interpreter", code=written, container_id=place, outputs=outputs), found, thought)
 
 
 def _worked_out(wish: Wish) -> tuple[str, str]:
@@ -106,27 +136,15 @@ def _worked_out(wish: Wish) -> tuple[str, str]:
     return (sums[0], expression.shown(found.value)) if found and sums else ("", "")
 
 
-def _ran(wish: Wish, code: str, logs: str, found: str, thought: str) -> Step:
-    item = {
-        "type": "code_interpreter_call",
-        "status": "completed",
-        "code": code,
-        "container_id": f"sandbox-{digest(wish.seed)[:12]}",
-        "outputs": [{"type": "logs", "logs": logs}],
-    }
-    return Step(item, found, thought)
-
-
 def _search(wish: Wish) -> Iterator[Step]:
     questions = [each for each in _SENTENCE.split(wish.question) if each.strip().endswith(("?", "？"))]
     questions = [each for each in questions or [wish.question] if wish.forced or _worth_searching(each, wish.today)]
     for question in questions[:MOST_SEARCHES]:
         query = " ".join(question.split())
-        pages = next((found for worth in WORTH if (found := web.search(query, MOST_PAGES, worth=worth))), [])
+        pages = web.search(query, MOST_PAGES)
         sources = [{"type": "url", "url": page.url} for page in pages]
-        action = {"type": "search", "query": query, "sources": sources}
-        item = {"type": "web_search_call", "status": "completed", "action": action}
-        yield Step(item, "\n".join(page.text for page in pages), f"I search for “{query}”.", query)
+        item = _item("web_search", action={"type": "search", "query": query, "sources": sources})
+        yield Step(item, _quoted(query, "\n".join(page.text for page in pages), 1), f"I search for “{query}”.")
 
 
 def _worth_searching(question: str, today: date) -> bool:
@@ -154,14 +172,10 @@ def _extract(wish: Wish) -> Iterator[Step]:
     for url in dict.fromkeys(urls or best):
         page = web.page(url)
         output = f"{page.title}\n{page.text}" if page else _NO_PAGE.format(url=url)
-        item = {
-            "type": "web_extractor_call",
-            "status": "completed",
-            "goal": " ".join(ADDRESS.sub("", wish.question).split()),
-            "urls": [url],
-            "output": output,
-        }
-        yield Step(item, page.text if page else output, f"I read {url}.", binding=bool(urls))
+        goal = " ".join(ADDRESS.sub("", wish.question).split())
+        item = _item("web_extractor", goal=goal, urls=[url], output=output)
+        found = _quoted(goal, page.text) if page else output
+        yield Step(item, found if urls else "", f"I read {url}.")  # what a search has found is told already
 
 
 def _file_search(wish: Wish) -> Iterator[Step]:
@@ -172,18 +186,13 @@ def _file_search(wish: Wish) -> Iterator[Step]:
     texts = [(file, text) for file in files for text in passages(file.text)]
     ranking = Ranking(text for _, text in texts)
     ceiling = ranking.ceiling(wish.question) or 1.0
-    results = [
-        {
-            "file_id": texts[found.place][0].id,
-            "filename": texts[found.place][0].filename,
-            "score": round(found.score / ceiling, 4),
-            "text": texts[found.place][1],
-        }
-        for found in ranking.best(wish.question, MOST_RESULTS)
-    ]
-    item = {"type": "file_search_call", "status": "completed", "queries": [wish.question], "results": results}
-    found = "\n".join(str(each["text"]) for each in results)
-    yield Step(item, found, "I look into the files.", binding=True)
+    results = []
+    for place, score in ranking.best(wish.question, MOST_RESULTS):
+        file, text = texts[place]
+        told = {"file_id": file.id, "filename": file.filename, "score": round(score / ceiling, 4), "text": text}
+        results.append(told)
+    found = _quoted(wish.question, "\n".join(str(each["text"]) for each in results))
+    yield Step(_item("file_search", queries=[wish.question], results=results), found, "I look into the files.")
 
 
 def _pictures(wish: Wish) -> Iterator[Step]:
@@ -196,20 +205,18 @@ def _similar_pictures(wish: Wish) -> Iterator[Step]:
         yield _no_pictures("image_search", {"img_idx": 0, "bbox": [0, 0, 1000, 1000]})
 
 
-def _no_pictures(name: str, arguments: Any) -> Step:
+def _no_pictures(name: str, arguments: Json) -> Step:
     told = json.dumps(arguments, ensure_ascii=False)
-    item = {"type": f"{name}_call", "status": "completed", "name": name, "arguments": told, "output": "[]"}
-    return Step(item, _NO_PICTURES, "I look for pictures.")
+    return Step(_item(name, name=name, arguments=told, output="[]"), _NO_PICTURES, "I look for pictures.")
 
 
 def _mcp(wish: Wish) -> Iterator[Step]:
     label = str(wish.tool.get("server_label") or "")
     about = terms(f"{label} {wish.tool.get('server_description') or ''} mcp")
     if wish.forced or set(about) & set(terms(wish.question)):
-        said = {"name": "list_tools", "server_label": label, "arguments": "{}"}
         found = _NO_SERVER.format(label=label or "the server")
-        item = {"type": "mcp_call", "status": "completed", **said, "output": json.dumps({"error": found})}
-        yield Step(item, found, f"I ask {label}.")
+        said = {"name": "list_tools", "arguments": "{}", "output": json.dumps({"error": found})}
+        yield Step(_item("mcp", server_label=label, **said), found, f"I ask {label}.")
 
 
 _TOOLS: dict[str, Callable[[Wish], Iterator[Step]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,6 +19,7 @@ from qwenkit.sandbox.routing import Verb, json_body
 from qwenkit.sandbox.rules import check
 from qwenkit.sandbox.searching import found, grounded
 from qwenkit.sandbox.service import Service
+from qwenkit.sandbox.web import Page
 
 if TYPE_CHECKING:
     from qwenkit.sandbox.mind import Answer
@@ -27,9 +28,18 @@ Json = dict[str, Any]
 EVENT_STREAM = {"content-type": "text/event-stream;charset=UTF-8", "cache-control": "no-cache"}
 
 
+class Answered(NamedTuple):
+    """What was made of an order, and what its prompt cost; translation models have no details of that."""
+
+    answers: list[Answer]
+    tokens: int
+    details: Json | None
+    pages: list[Page]
+
+
 async def completions(service: Service, request: Request) -> Response:
     order = check(json_body(request))
-    head, answers, bill = _answered(service, order, request.state.request_id)
+    head, answers, bill = _written(service, order, request.state.request_id)
     if not order.stream:
         return JSONResponse(head.completion(answers, bill))
     events = head.events(answers, bill if order.include_usage else None)
@@ -38,22 +48,35 @@ async def completions(service: Service, request: Request) -> Response:
 
 def completed(service: Service, body: Body, request_id: str) -> Json:
     """The whole answer, also of a model that only streams: batches have no stream to read."""
-    head, answers, bill = _answered(service, check({**body, "stream": True}), request_id)
+    head, answers, bill = _written(service, check({**body, "stream": True}), request_id)
     return head.completion(answers, bill)
 
 
-def _answered(service: Service, order: Order, request_id: str) -> tuple[Letterhead, list[Answer], Json]:
+def answered(service: Service, order: Order) -> Answered:
+    """Search, read what is attached, ask the mind: for every protocol that chats."""
     from qwenkit.sandbox.asking import ask
 
-    order = grounded(order, found(order))
+    pages = found(order)
+    order = grounded(order, pages)
     read = attached(service, order)
-    prompt_tokens = _prompt_tokens(order) + read.tokens
-    answers = ask(service, read.order)
-    details = None  # translation models have none
+    count = _prompt_tokens(order) + read.tokens
+    answers, details = ask(service, read.order), None
     if order.model.family != "mt":
-        details = service.cache.details(order.model.line, order.messages, prompt_tokens, service.clock())
-    bill = usage(answers, prompt_tokens, details, order.thinking)
-    return _letterhead(service, order, request_id), answers, bill
+        details = service.cache.details(order.model.line, order.messages, count, service.clock())
+    return Answered(answers, count, details, pages)
+
+
+def _written(service: Service, order: Order, request_id: str) -> tuple[Letterhead, list[Answer], Json]:
+    done = answered(service, order)
+    head = Letterhead(
+        request_id,
+        order.model.name,
+        int(service.clock()),
+        order.thinking,
+        order.logprobs,
+        order.model.cumulative_stream,
+    )
+    return head, done.answers, usage(done.answers, done.tokens, done.details, order.thinking)
 
 
 async def paced(events: Iterator[bytes], pace: float | None) -> AsyncIterator[bytes]:
@@ -73,19 +96,6 @@ def _prompt_tokens(order: Order) -> int:
     if order.max_input and count > order.max_input:
         raise invalid(f"Range of input length should be [1, {order.max_input}]")
     return count
-
-
-def _letterhead(service: Service, order: Order, request_id: str) -> Letterhead:
-    wanted = order.body.get("logprobs") and order.model.logprobs
-    alternatives = order.body.get("top_logprobs") or 0
-    return Letterhead(
-        request_id,
-        order.model.name,
-        int(service.clock()),
-        order.thinking,
-        alternatives if wanted else None,
-        order.model.cumulative_stream,
-    )
 
 
 ROUTES: list[Verb] = [("POST", "/compatible-mode/v1/chat/completions", completions)]

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from qwenkit.sandbox.errors import Refusal, invalid
 from qwenkit.sandbox.identity import digest
 from qwenkit.sandbox.response_items import Json, received
-from qwenkit.sandbox.responses import PREFIXES, lost
-from qwenkit.sandbox.routing import ANY, Verb, json_body
+from qwenkit.sandbox.responses import lost, on_both
+from qwenkit.sandbox.routing import ANY, json_body
 from qwenkit.sandbox.service import Service
 from qwenkit.sandbox.turns import Conversations, listed, page
 
@@ -24,13 +24,10 @@ MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 
 
 async def create(service: Service, request: Request) -> Response:
-    body, talks, seed = _body(request), service.shelf(Conversations), request.state.request_id
+    body, seed = json_body(request) if request.state.body else {}, request.state.request_id
     metadata, items = _metadata(body.get("metadata")), _items(body, seed)
-    name = f"conv_{digest(seed)[:24]}"
-    while talks.exists(name):  # made by an earlier sandbox over the same data file
-        name = f"conv_{digest(name)[:24]}"
-    talks.make(name, int(service.clock() * 1000))
-    talks.describe(name, metadata)
+    talks, name = _talks(service), f"conv_{digest(seed)[:24]}"
+    talks.make(name, int(service.clock() * 1000), metadata)
     talks.add(name, items)
     return JSONResponse(talks.get(name))
 
@@ -41,14 +38,14 @@ async def retrieve(service: Service, request: Request) -> Response:
 
 async def update(service: Service, request: Request) -> Response:
     """The metadata given replaces all of it."""
-    name = _conversation(service, request)["id"]
-    service.shelf(Conversations).describe(name, _metadata(json_body(request).get("metadata")))
-    return JSONResponse(service.shelf(Conversations).get(name))
+    found, metadata = _conversation(service, request), _metadata(json_body(request).get("metadata"))
+    _talks(service).describe(found["id"], metadata)
+    return JSONResponse({**found, "metadata": metadata})
 
 
 async def delete(service: Service, request: Request) -> Response:
     name = _conversation(service, request)["id"]
-    service.shelf(Conversations).delete(name)
+    _talks(service).delete(name)
     return JSONResponse({"id": name, "object": "conversation.deleted", "deleted": True})
 
 
@@ -57,7 +54,7 @@ async def add_items(service: Service, request: Request) -> Response:
     items = _items(json_body(request), request.state.request_id)
     if not items:
         raise invalid("Missing required parameter: 'items'.")
-    service.shelf(Conversations).add(name, items)
+    _talks(service).add(name, items)
     return JSONResponse(listed(items))
 
 
@@ -72,22 +69,22 @@ async def retrieve_item(service: Service, request: Request) -> Response:
 async def delete_item(service: Service, request: Request) -> Response:
     """Answers with the conversation, as the official SDK types it, and says that something was deleted."""
     item, name = _item(service, request), request.path_params["id"]
-    service.shelf(Conversations).remove(name, item["id"])
-    return JSONResponse({**(service.shelf(Conversations).get(name) or {"id": name}), "deleted": True})
+    _talks(service).remove(name, item["id"])
+    return JSONResponse({**(_talks(service).get(name) or {"id": name}), "deleted": True})
 
 
-def _body(request: Request) -> Json:
-    return json_body(request) if request.state.body else {}
+def _talks(service: Service) -> Conversations:
+    return service.shelf(Conversations)
 
 
 def _conversation(service: Service, request: Request) -> Json:
     name = request.path_params["id"]
-    return service.shelf(Conversations).get(name) or _missing("Conversation", name)
+    return _talks(service).get(name) or _missing("Conversation", name)
 
 
 def _kept_items(service: Service, request: Request) -> list[Json]:
     """The items; those of a deleted conversation are kept."""
-    talks, name = service.shelf(Conversations), request.path_params["id"]
+    talks, name = _talks(service), request.path_params["id"]
     return talks.items(name) if talks.exists(name) else _missing("Conversation", name)
 
 
@@ -121,18 +118,14 @@ def _metadata(given: Any) -> Json:
     return pairs
 
 
-ROUTES: list[Verb] = [
-    (method, prefix + path, endpoint)
-    for prefix in PREFIXES
-    for method, path, endpoint in (
-        ("POST", "/conversations", create),
-        ("GET", "/conversations/{id}", retrieve),
-        ("POST", "/conversations/{id}", update),
-        ("DELETE", "/conversations/{id}", delete),
-        ("POST", "/conversations/{id}/items", add_items),
-        ("GET", "/conversations/{id}/items", list_items),
-        ("GET", "/conversations/{id}/items/{item}", retrieve_item),
-        ("DELETE", "/conversations/{id}/items/{item}", delete_item),
-        (ANY, "/conversations/{rest:path}", lost),
-    )
-]
+ROUTES = on_both(
+    ("POST", "/conversations", create),
+    ("GET", "/conversations/{id}", retrieve),
+    ("POST", "/conversations/{id}", update),
+    ("DELETE", "/conversations/{id}", delete),
+    ("POST", "/conversations/{id}/items", add_items),
+    ("GET", "/conversations/{id}/items", list_items),
+    ("GET", "/conversations/{id}/items/{item}", retrieve_item),
+    ("DELETE", "/conversations/{id}/items/{item}", delete_item),
+    (ANY, "/conversations/{rest:path}", lost),
+)

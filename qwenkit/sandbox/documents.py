@@ -112,7 +112,9 @@ class _Packed:
         parser = expat.ParserCreate(namespace_separator="}")
         parser.buffer_text = True
         parser.EntityDeclHandler = _no_entities
-        parser.StartElementHandler = lambda name, marks: builder.start(_local(name), _locals(marks))
+        parser.StartElementHandler = lambda name, marks: builder.start(
+            _local(name), {_local(mark): value for mark, value in marks.items()}
+        )
         parser.EndElementHandler = lambda name: builder.end(_local(name))
         parser.CharacterDataHandler = builder.data
         parser.Parse(self.read(name), True)
@@ -125,10 +127,6 @@ def _no_entities(*declared: object) -> None:
 
 def _local(name: str) -> str:
     return name.rpartition("}")[2]
-
-
-def _locals(marks: dict[str, str]) -> dict[str, str]:
-    return {_local(name): value for name, value in marks.items()}
 
 
 def _docx(data: bytes) -> str:

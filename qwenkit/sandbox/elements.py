@@ -1,4 +1,4 @@
-"""What may stand in a multimodal request: texts and pictures, read and measured one by one.
+"""What embedding and rerank requests share: their model, their way to refuse, and the texts and pictures in them.
 
 Pictures come as data URIs. The sandbox opens no address outside this machine, so a picture or video behind a URL is
 refused in plain words.
@@ -7,15 +7,20 @@ refused in plain words.
 from __future__ import annotations
 
 import base64
-import binascii
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from qwenkit import catalogue
 from qwenkit.catalogue import Model, tokens
 from qwenkit.sandbox import vectors
-from qwenkit.sandbox.errors import Refusal
+from qwenkit.sandbox.errors import Refusal, is_nested
+from qwenkit.sandbox.native_orders import WRONG_PATH
 
-KINDS = ("text", "image", "video", "multi_images")
+Json = dict[str, Any]
+
+_KINDS = ("text", "image", "video", "multi_images")
 _PATCH = 32  # pixels each way that one image token stands for
 _NO_ADDRESS = "Connection to {url} refused: the sandbox opens no address outside this machine; send a data URI."
 _NO_VIDEO = "The sandbox measures texts and pictures; it cannot watch a video."
@@ -35,12 +40,12 @@ class Element(NamedTuple):
         return self.text_tokens + self.image_tokens
 
 
-def elements(content: Any, model: Model) -> list[Element]:
+def found(content: Any, model: Model) -> list[Element]:
     """The things in one content object, which may hold several under several keys; a bare string is a text."""
     content = {"text": content} if isinstance(content, str) else content
-    given = [kind for kind in KINDS if kind in content] if isinstance(content, dict) else []
+    given = [kind for kind in _KINDS if kind in content] if isinstance(content, dict) else []
     if not given:
-        raise algorithm("Value error, each content is a str or a dict with one of text, image, video.: input.contents")
+        raise wrong("each content is a str or a dict with one of text, image, video", "input.contents")
     return [_element(kind, content[kind], model) for kind in given]
 
 
@@ -58,10 +63,9 @@ def _element(kind: str, value: Any, model: Model) -> Element:
 
 def _text(value: Any, model: Model) -> Element:
     if not isinstance(value, str):
-        raise algorithm("Value error, text is not str.: input.contents")
-    count, most = tokens.count(value), int(model.limits.get("text_tokens") or 32_000)
-    if not 1 <= count <= most:
-        raise algorithm(f"Range of input length should be [1, {most}]")
+        raise wrong("text is not str", "input.contents")
+    count = tokens.count(value)
+    check_length(count, model.limits.get("text_tokens") or 32_000)
     return Element("text", vectors.of_text(value), text_tokens=count)
 
 
@@ -74,14 +78,8 @@ def _picture(value: Any, model: Model) -> vectors.Picture:
         if len(data) > most * 2**20:
             raise Refusal("InvalidParameter", "Multimodal file size is too large")
         return vectors.of_picture(data)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise Refusal("InvalidParameter", "The file format is illegal and cannot be opened.") from None
-
-
-def shares(found: list[Element]) -> Iterator[tuple[str, int]]:
-    """A bill's parts: what was spent on pictures and on text."""
-    yield "image_tokens", sum(each.image_tokens for each in found)
-    yield "text_tokens", sum(each.text_tokens for each in found)
 
 
 def algorithm(words: str) -> Refusal:
@@ -89,3 +87,50 @@ def algorithm(words: str) -> Refusal:
     refusal = Refusal("InvalidParameter", f"<400> InternalError.Algo.InvalidParameter: {words}")
     refusal.row = refusal.row._replace(compatible="InvalidParameter", type="InvalidParameter")
     return refusal
+
+
+def wrong(words: str, place: str) -> Refusal:
+    """The refusal of one value, which says where it stands."""
+    return algorithm(f"Value error, {words}.: {place}")
+
+
+def check_number(count: int, most: Any, place: str) -> None:
+    if count > int(most):
+        raise wrong(f"batch size is invalid, it should not be larger than {most}", place)
+
+
+def check_length(count: int, most: Any) -> None:
+    if not 1 <= count <= int(most):
+        raise algorithm(f"Range of input length should be [1, {most}]")
+
+
+def asked_model(body: Json, path: str, *endpoints: str) -> Model:
+    """The model meant, which must be one of this path."""
+    name = body.get("model")
+    if not isinstance(name, str) or not name:
+        raise Refusal("invalid_request_error") if is_nested(path) else Refusal("InvalidParameter")
+    model = catalogue.model(name)
+    if model is None:
+        raise Refusal("ModelNotFound", f"The model {name} does not exist or you do not have access to it.")
+    if model.endpoint not in endpoints:
+        if is_nested(path):
+            raise Refusal("model_not_supported", f"Unsupported model {name} for OpenAI compatibility mode.")
+        raise Refusal("InvalidParameter", WRONG_PATH)
+    return model
+
+
+def inner(body: Json, name: str) -> Json:
+    """An object in the body; an empty one where there is none."""
+    value = body.get(name) or {}
+    if not isinstance(value, dict):
+        raise Refusal("InvalidParameter", f"'{name}' must be a dict")
+    return value
+
+
+def native(request: Request, output: Json, usage: Json) -> JSONResponse:
+    return JSONResponse({"output": output, "usage": usage, "request_id": request.state.request_id})
+
+
+def flat(request: Request, model: Model, **told: Any) -> JSONResponse:
+    """An answer in the manner of OpenAI; its id has no prefix."""
+    return JSONResponse({"object": "list", "model": model.name, "id": request.state.request_id, **told})

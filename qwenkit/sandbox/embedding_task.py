@@ -15,17 +15,14 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from qwenkit import catalogue
 from qwenkit.catalogue import tokens
 from qwenkit.sandbox.errors import Refusal, invalid
-from qwenkit.sandbox.native_orders import WRONG_PATH
 from qwenkit.sandbox.results import Results
-from qwenkit.sandbox.routing import Verb, json_body
 from qwenkit.sandbox.service import Service
 from qwenkit.sandbox.task_shelf import Task
-from qwenkit.sandbox.tasks import NO_ASYNC, WORKERS, Outcome, enabled, must_be_async, submit
+from qwenkit.sandbox.tasks import WORKERS, Outcome, must_be_async, submit
+from qwenkit.sandbox.vectors import dense, of_text
 
-KIND = "embeddings/text-embedding/text-embedding"
 SIZE = 1536
 MOST_LINES = 100_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -33,18 +30,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SECONDS = 20.0
 
 
-async def route(service: Service, request: Request) -> Response:
-    """One path serves both: models for batches make tasks, the others answer at once."""
-    from qwenkit.sandbox.embeddings import text
-
-    if not request.url.path.endswith(KIND):
-        raise Refusal("InvalidParameter", WRONG_PATH)
-    body = json_body(request)
-    model = catalogue.model(str(body.get("model")))
-    if model is None or model.endpoint != "embedding-task":
-        if enabled(request, "x-dashscope-async"):
-            raise Refusal("AccessDenied", NO_ASYNC)
-        return await text(service, request)
+def taken(service: Service, request: Request, body: dict[str, Any]) -> Response:
+    """A body for one of the models that embed later, as a task."""
     must_be_async(request)
     given, parameters = body.get("input"), body.get("parameters") or {}
     url = given.get("url") if isinstance(given, dict) else None
@@ -68,8 +55,6 @@ async def embed(service: Service, task: Task, root: str) -> Outcome:
 
 
 def _lines(texts: list[str], query: bool) -> list[str]:
-    from qwenkit.sandbox.vectors import dense, of_text
-
     vectors = (dense(of_text(text, query=query), SIZE).round(8).tolist() for text in texts)
     rows = ({"text_index": at, "embedding": vector, "code": 200, "message": ""} for at, vector in enumerate(vectors))
     return [json.dumps(row) + "\n" for row in rows]
@@ -99,5 +84,4 @@ def _failed(why: str) -> Refusal:
     return Refusal("BadRequest.InputDownloadFailed", f"Failed to download the input file: {why}.", status=400)
 
 
-WORKERS[KIND] = embed
-ROUTES: list[Verb] = [("POST", "/api/v1/services/embeddings/text-embedding/{function}", route)]
+WORKERS["embeddings/text-embedding/text-embedding"] = embed

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -38,6 +41,8 @@ SHORT = 256 * 1024  # bytes of a document that is parsed while the upload waits
 _TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[ T]?(\d\d):?(\d\d):?(\d\d))?")
 _HERE = timezone(timedelta(hours=8))  # the filters behave like Beijing time
 
+Json = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class StoredFile:
@@ -54,7 +59,7 @@ class StoredFile:
     tokens: int
 
     @property
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> Json:
         shown = ("id", "bytes", "filename", "purpose", "status", "created_at")
         return {"object": "file", **{name: getattr(self, name) for name in shown}}
 
@@ -123,74 +128,54 @@ class Files:
 
 async def upload(service: Service, request: Request) -> Response:
     """Keep the `file` of a form under its `purpose`."""
-    form = _form(request.headers.get("content-type", ""), request.state.body)
-    name, data = form.get("file", ("", b""))
-    purpose = form.get("purpose", ("", b""))[1].decode("utf-8", "replace")
+    name, data, purpose = await _form(request)
     if not name:
         raise Refusal("InvalidParameter", "Required parameter(file) missing or invalid.")
     if purpose not in UPLOADED:
         raise Refusal("InvalidParameter", f"'purpose' should be one of {list(UPLOADED)}.")
-    _check_size(name, data)
+    picture = name.rpartition(".")[2].lower() in PICTURES
+    most, what = (LARGEST_PICTURE, "A picture") if picture else (LARGEST, "A file")
+    if len(data) > most:
+        raise Refusal("BadRequest.TooLarge", f"{what} may have {most // 1_000_000} MB in the sandbox.")
+    if not data:
+        raise Refusal("InvalidParameter", "The file is empty.")
     stored = service.shelf(Files).add(name, data, purpose, request.state.request_id, service.clock())
     return JSONResponse(stored.wire)
 
 
-def _form(kind: str, body: bytes) -> dict[str, tuple[str, bytes]]:
-    """The fields of a form with their file names, all in memory."""
-    from python_multipart.exceptions import FormParserError
-    from python_multipart.multipart import FormParser, parse_options_header
+async def _form(request: Request) -> tuple[str, bytes, str]:
+    """What a form says: the name of its file, the file, and its purpose. All of it stays in memory."""
 
-    told, options = parse_options_header(kind)
-    found: dict[str, tuple[str, bytes]] = {}
-
-    def on_file(file: Any) -> None:
-        file.file_object.seek(0)
-        found[_text(file.field_name)] = (_text(file.file_name), file.file_object.read())
-        file.close()
-
-    def on_field(field: Any) -> None:
-        found[_text(field.field_name)] = ("", field.value or b"")
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield request.state.body
 
     try:
-        config: Any = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
-        boundary = options.get(b"boundary")
-        parser = FormParser(_text(told), on_field, on_file, boundary=boundary, config=config)
-        parser.write(body)
-        parser.finalize()
-    except FormParserError:
+        parser = MultiPartParser(request.headers, whole())
+        parser.spool_max_size = len(request.state.body) + 1
+        form = await parser.parse()
+    except (KeyError, ValueError, MultiPartException):
         raise Refusal("InvalidParameter", "The request must be multipart/form-data with file and purpose.") from None
-    return found
-
-
-def _text(raw: bytes | None) -> str:
-    return (raw or b"").decode("utf-8", "replace")
-
-
-def _check_size(name: str, data: bytes) -> None:
-    picture = name.rpartition(".")[2].lower() in PICTURES
-    most = LARGEST_PICTURE if picture else LARGEST
-    if len(data) > most:
-        what = "A picture" if picture else "A file"
-        raise Refusal("BadRequest.TooLarge", f"{what} may have {most // 1_000_000} MB in the sandbox.")
-    if not data:
-        raise Refusal("InvalidParameter", "The file is empty.")
+    file = form.get("file")
+    name, data = (file.filename or "", await file.read()) if isinstance(file, UploadFile) else ("", b"")
+    await form.close()
+    return name, data, str(form.get("purpose", ""))
 
 
 async def listed(service: Service, request: Request) -> Response:
     """A page of files: `after`, `limit`, and filters by purpose and time."""
     query = request.query_params
     since, until = moment(query.get("create_after"), 0), moment(query.get("create_before"), 2**53)
-    found = service.shelf(Files).newest(query.get("purpose"), since, until)
-    shown, more = page(found, query.get("after"), query.get("limit"), 2000, 2000)
-    return JSONResponse({"object": "list", "data": [each.wire for each in shown], "has_more": more})
+    found = [file.wire for file in service.shelf(Files).newest(query.get("purpose"), since, until)]
+    data, more = page(found, query, 2000, 2000)
+    return JSONResponse({"object": "list", "data": data, "has_more": more})
 
 
-def page(found: list[Any], after: str | None, limit: str | None, usual: int, most: int) -> tuple[list[Any], bool]:
-    """The part of a list that follows an id, and whether more follows it."""
-    asked = limit or str(usual)
+def page(found: list[Json], query: Mapping[str, str], usual: int, most: int) -> tuple[list[Json], bool]:
+    """The part of a list that a query's `after` and `limit` ask for, and whether more follows it."""
+    after, asked = query.get("after"), query.get("limit") or str(usual)
     if not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:6]) <= most):
         raise Refusal("InvalidParameter", f"Range of limit should be [1, {most}]")
-    ids = [each.id for each in found]
+    ids = [each["id"] for each in found]
     if after and after not in ids:
         raise Refusal("InvalidParameter", f"'after' names nothing in this list: {after[:80]}")
     rest = found[ids.index(after) + 1 :] if after else found

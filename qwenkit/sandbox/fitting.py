@@ -18,9 +18,8 @@ def fitted(messages: list[Message], model: Model) -> list[Message]:
     """The messages that a model gets to see."""
     if not messages or not model.context:
         return messages
-    limit = int(model.context * SHARE)
     instructions = messages[:1] if messages[0]["role"] == "system" else []
-    left = limit - tokens.count_messages(instructions)
+    left = int(model.context * SHARE) - tokens.count_messages(instructions)
     kept: list[Message] = []
     for message in reversed(messages[len(instructions) :]):
         size = tokens.count_messages([message])
@@ -30,12 +29,6 @@ def fitted(messages: list[Message], model: Model) -> list[Message]:
         left -= size
     while len(kept) > 1 and kept[0]["role"] == "tool":
         kept.pop(0)  # its call did not fit
-    return [*instructions, *(kept or [_cut(messages[-1], max(left, 1))])]
-
-
-def _cut(message: Message, length: int) -> Message:
-    """The end of a message, which is where a question usually stands."""
-    content = message.get("content")
-    if not isinstance(content, str):
-        return message
-    return {**message, "content": "".join(tokens.split(content)[-length:])}
+    if not kept and isinstance(messages[-1]["content"], str):  # its end is where a question usually stands
+        kept = [{**messages[-1], "content": "".join(tokens.split(messages[-1]["content"])[-max(left, 1) :])}]
+    return [*instructions, *(kept or messages[-1:])]

@@ -1,4 +1,4 @@
-"""Filling a gap in a program: brackets that are still open, rows that go on, and Python functions whose name says it.
+"""Filling a gap in a program: brackets that are still open, and Python functions whose name says what they do.
 
 What a name suggests stands in one table; the arguments are put in its places. Python that comes out is compiled before
 it is given out. When nothing fits, a comment says so: this is the sandbox, not a coder model.
@@ -11,34 +11,29 @@ import re
 _UNKNOWN = "the qwenkit sandbox does not know what belongs here"
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _DEF = re.compile(r"^([ \t]*)(?:async )?def (\w+)\(([^)]*)\)[^:\n]*:[ \t]*$")
-_NUMBER = re.compile(r"\d{1,15}")
-_MOST_ROWS = 20
 # What a function's name suggests, for how many arguments; %0 is the first, %s all of them with commas.
 _BODIES: tuple[tuple[str, int, str], ...] = (
-    (r"__init__", 1, "INIT"),
-    (r"quick_?sort", 1, "SORT"),
+    (r"__init__", 1, "%="),
+    (r"quick_?sort", 1, "QUICKSORT"),
     (r"fact", 1, "if %0 <= 1:\n    return 1\nreturn %0 * NAME(%0 - 1)"),
     (r"fib", 1, "if %0 < 2:\n    return %0\nreturn NAME(%0 - 1) + NAME(%0 - 2)"),
     (r"gcd", 2, "while %1:\n    %0, %1 = %1, %0 % %1\nreturn %0"),
-    (r"is_even|even", 1, "return %0 % 2 == 0"),
-    (r"is_odd|odd", 1, "return %0 % 2 == 1"),
-    (r"is_prime|prime", 1, "return %0 > 1 and all(%0 % each for each in range(2, int(%0**0.5) + 1))"),
+    (r"even", 1, "return %0 % 2 == 0"),
+    (r"odd", 1, "return %0 % 2 == 1"),
+    (r"prime", 1, "return %0 > 1 and all(%0 % each for each in range(2, int(%0**0.5) + 1))"),
     (r"palindrome", 1, "return %0 == %0[::-1]"),
     (r"reverse", 1, "return %0[::-1]"),
     (r"celsius.*fahrenheit|c_to_f", 1, "return %0 * 9 / 5 + 32"),
     (r"fahrenheit.*celsius|f_to_c", 1, "return (%0 - 32) * 5 / 9"),
     (r"average|mean", 1, "return sum(%0) / len(%0)"),
-    (r"total|sum", 1, "return sum(%0)"),
     (r"add|plus|sum|total", 2, "return %+"),
+    (r"total|sum", 1, "return sum(%0)"),
     (r"sub|minus|diff", 2, "return %0 - %1"),
     (r"mul|times|product|area", 2, "return %*"),
-    (r"perimeter", 2, "return 2 * (%0 + %1)"),
     (r"div|ratio|quotient", 2, "return %0 / %1"),
     (r"pow", 2, "return %0**%1"),
     (r"square", 1, "return %0 * %0"),
-    (r"cube", 1, "return %0**3"),
     (r"double|twice", 1, "return 2 * %0"),
-    (r"half", 1, "return %0 / 2"),
     (r"max|largest|bigger", 1, "return max(%s)"),
     (r"min|smallest|smaller", 1, "return min(%s)"),
     (r"len|count|size", 1, "return len(%0)"),
@@ -47,9 +42,8 @@ _BODIES: tuple[tuple[str, int, str], ...] = (
     (r"upper|shout", 1, "return %0.upper()"),
     (r"lower", 1, "return %0.lower()"),
     (r"words|split", 1, "return %0.split()"),
-    (r"main", 0, "pass"),
 )
-_SORT = """if len(%0) <= 1:
+_QUICKSORT = """if len(%0) <= 1:
     return %0
 pivot, *rest = %0
 smaller = [each for each in rest if each < pivot]
@@ -59,15 +53,14 @@ return NAME(smaller) + [pivot] + NAME(larger)"""
 
 def fill(before: str, after: str) -> str:
     """What belongs between the two, as far as a table and a look at the brackets can tell."""
-    for attempt in (_function, _rows, _brackets):
-        middle = attempt(before, after)
-        if middle is not None:
-            return middle
-    return _indented(f"{_comment(before)} {_UNKNOWN}", before, after)
-
-
-def _comment(before: str) -> str:
-    return "//" if re.search(r"[;{]\s*$|\bfunction\b|#include|\bvar\b|\blet\b", before, re.MULTILINE) else "#"
+    middle = _function(before, after)
+    middle = _brackets(before, after) if middle is None else middle
+    if middle is not None:
+        return middle
+    other = re.search(r"[;{]\s*$|\bfunction\b|#include|\bvar\b|\blet\b", before, re.MULTILINE)
+    said = (before.rstrip() or before).split("\n")[-1]
+    indent = said[: len(said) - len(said.lstrip())] + ("    " if said.endswith((":", "{")) else "")
+    return _indented(f"{'//' if other else '#'} {_UNKNOWN}", before, after, indent)
 
 
 def _function(before: str, after: str) -> str | None:
@@ -86,34 +79,15 @@ def _function(before: str, after: str) -> str | None:
 
 def _body(name: str, given: list[str]) -> str | None:
     fitting = (body for pattern, least, body in _BODIES if re.search(pattern, name) and len(given) >= least)
-    said = next(fitting, None)
-    if said is None:
-        return f"return self.{name.removeprefix('get_')}" if name.startswith("get_") and not given else None
-    if said == "INIT":
-        return "\n".join(f"self.{each} = {each}" for each in given)
-    said = _SORT if said == "SORT" else said
-    said = said.replace("NAME", name).replace("%s", ", ".join(given))
-    said = said.replace("%+", " + ".join(given)).replace("%*", " * ".join(given))
-    return re.sub(r"%(\d)", lambda place: given[int(place[1])], said)
-
-
-def _rows(before: str, after: str) -> str | None:
-    """The next rows of a series whose numbers grow by even steps, up to the row that stands after the gap."""
-    lines = [line for line in before.rstrip("\n").split("\n") if line.strip()]
-    if len(lines) < 2 or not before.endswith("\n") or _NUMBER.sub("", lines[-1]) != _NUMBER.sub("", lines[-2]):
-        return None
-    earlier, last = ([int(each) for each in _NUMBER.findall(line)] for line in lines[-2:])
-    steps = [new - old for old, new in zip(earlier, last, strict=True)]
-    stop = next((line for line in after.split("\n") if line.strip()), "")
-    rows: list[str] = []
-    while any(steps) and len(rows) < _MOST_ROWS:
-        last = [each + step for each, step in zip(last, steps, strict=True)]
-        values = iter(last)
-        row = _NUMBER.sub(lambda _: str(next(values)), lines[-1])  # noqa: B023 - used up at once
-        if row.strip() == stop.strip():
-            return "".join(f"{each}\n" for each in rows)
-        rows.append(row)
-    return f"{rows[0]}\n" if rows else None
+    said = next(fitting, "").replace("QUICKSORT", _QUICKSORT).replace("NAME", name)
+    for mark, words in (
+        ("%=", "\n".join(f"self.{each} = {each}" for each in given)),
+        ("%s", ", ".join(given)),
+        ("%+", " + ".join(given)),
+        ("%*", " * ".join(given)),
+    ):
+        said = said.replace(mark, words)
+    return re.sub(r"%(\d)", lambda place: given[int(place[1])], said) or None
 
 
 def _brackets(before: str, after: str) -> str | None:
@@ -131,17 +105,10 @@ def _brackets(before: str, after: str) -> str | None:
     return ('"' if quoted else "") + missing if missing or quoted else None
 
 
-def _indented(body: str, before: str, after: str, indent: str | None = None) -> str:
+def _indented(body: str, before: str, after: str, indent: str) -> str:
     """The lines at the depth of the gap, on lines of their own."""
-    last = before.split("\n")[-1]
-    if indent is None:
-        said = (before.rstrip() or before).split("\n")[-1]
-        indent = said[: len(said) - len(said.lstrip())] + ("    " if said.endswith((":", "{")) else "")
-    lines = "\n".join(indent + line for line in body.split("\n"))
-    if not last.strip():
-        lines = lines.removeprefix(last) if lines.startswith(last) else lines
-    else:
-        lines = "\n" + lines
+    lines, last = "\n".join(indent + line for line in body.split("\n")), before.split("\n")[-1]
+    lines = f"\n{lines}" if last.strip() else lines.removeprefix(last)
     return lines + ("" if after.startswith("\n") or not after else "\n")
 
 

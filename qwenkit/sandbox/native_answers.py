@@ -7,18 +7,18 @@ answer grows its finish_reason is the text "null". No I/O here.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qwenkit.catalogue import tokens
-from qwenkit.sandbox.answers import _weighed as weighed
+from qwenkit.sandbox.answers import weighed
 from qwenkit.sandbox.identity import tool_call_id
 
 if TYPE_CHECKING:
-    from qwenkit.sandbox.mind import Answer, Call, Token
+    from qwenkit.sandbox.mind import Answer, Token
+    from qwenkit.sandbox.native_orders import NativeOrder
 
 Json = dict[str, Any]
 
@@ -29,158 +29,119 @@ def frame(number: int, event: str, status: int, data: Json, extra: str = "") -> 
     return f"id:{number}\nevent:{event}\n:HTTP_STATUS/{status}\n{extra}data:{text}\n\n".encode("utf-8", "replace")
 
 
-@dataclass(frozen=True)
-class Bill:
-    """What a call costs: the prompt is known from the start, the rest is counted as it is written."""
+class Bit(NamedTuple):
+    """The least that is said at once: a token of a thought or of the text, or a part of a tool call."""
 
-    prompt: int
-    details: Json
-    thinking: bool
-    multimodal: bool
-    plugins: Json
-
-    def at(self, reasoning: int, written: int) -> Json:
-        total = self.prompt + reasoning + written
-        bill: Json = {"total_tokens": total, "input_tokens": self.prompt, "output_tokens": reasoning + written}
-        if self.multimodal:
-            bill["input_tokens_details"] = {"text_tokens": self.prompt}
-            bill["output_tokens_details"] = {"text_tokens": written}
-        if self.thinking:
-            bill.setdefault("output_tokens_details", {})["reasoning_tokens"] = reasoning
-        if self.multimodal or any(self.details.values()):
-            bill["prompt_tokens_details"] = self.details
-        return {**bill, "plugins": self.plugins} if self.plugins else bill
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one frame adds to one choice, and how many tokens that is."""
-
-    text: str = ""
     thought: str = ""
-    calls: list[Json] = field(default_factory=list)
-    said: list[Token] = field(default_factory=list)
+    token: Token | None = None
+    call: int = -1
+    name: str = ""  # of the tool, in the first part of its call
+    arguments: str = ""
+
+
+@dataclass
+class Spent:
+    """The tokens of an answer so far."""
+
     reasoning: int = 0
     written: int = 0
-    finish_reason: str = "null"
 
-    def after(self, before: Step) -> Step:
-        """The same step with all that came before it: what a cumulative frame shows."""
-        calls = {call["index"]: call for call in before.calls}
-        for fragment in self.calls:
-            calls[fragment["index"]] = _joined(calls.get(fragment["index"]), fragment)
-        return replace(
-            self,
-            text=before.text + self.text,
-            thought=before.thought + self.thought,
-            calls=list(calls.values()),
-            said=before.said + self.said,
-        )
+    def add(self, bits: list[Bit]) -> None:
+        for bit in bits:
+            self.reasoning += bool(bit.thought)
+            self.written += bool(bit.token) + tokens.count(bit.name) + tokens.count(bit.arguments)
 
 
 @dataclass(frozen=True)
 class NativeLetterhead:
-    """What all frames of one answer share, and the shape they have."""
+    """What all frames of one answer share: their order, what its prompt cost, and what else the output shows."""
 
     request_id: str
-    message: bool
-    incremental: bool
-    multimodal: bool
-    thinking: bool
-    logprobs: int | None  # how many alternatives to show; None: no log-probabilities at all
-    tool_stream: bool
+    native: NativeOrder
+    prompt: int
+    details: Json
+    plugins: Json
     extras: Json  # search_info and tool_info
+    spent: Spent = field(default_factory=Spent)
 
-    def whole(self, answers: list[Answer], bill: Bill) -> Json:
+    def whole(self, answers: list[Answer]) -> Json:
         """The whole answer as one object."""
-        ends = [self._all(answer, index) for index, answer in enumerate(answers)]
-        usage = bill.at(sum(end.reasoning for end in ends), sum(end.written for end in ends))
-        return {"output": self._output(ends), "usage": usage, "request_id": self.request_id}
+        choices = []
+        for index, answer in enumerate(answers):
+            bits = self._bits(answer)
+            self.spent.add(bits)
+            choices.append(self._choice(bits, answer.finish_reason, index, len(answers)))
+        return self._answer(choices)
 
-    def frames(self, answers: list[Answer], bill: Bill) -> Iterator[bytes]:
+    def frames(self, answers: list[Answer]) -> Iterator[bytes]:
         """The stream, frame by frame; several choices take turns, one in each frame."""
-        so_far = [Step() for _ in answers]
-        number = reasoning = written = 0
-        turns = itertools.zip_longest(*(self._steps(answer, index) for index, answer in enumerate(answers)))
-        for index, step in (each for turn in turns for each in enumerate(turn) if each[1] is not None):
-            number, reasoning, written = number + 1, reasoning + step.reasoning, written + step.written
-            shown = step if self.incremental else step.after(so_far[index])
-            so_far[index] = shown
-            output = self._output([shown], index if len(answers) > 1 else None)
-            usage = bill.at(reasoning, written)
-            yield frame(number, "result", 200, {"output": output, "usage": usage, "request_id": self.request_id})
+        said = [self._bits(answer) for answer in answers]
+        turns = range(max(map(len, said)) + 1)
+        due = [(at, index) for at in turns for index, bits in enumerate(said) if at <= len(bits)]
+        for number, (at, index) in enumerate(due, 1):
+            bits, news = said[index], said[index][at : at + 1]
+            self.spent.add(news)
+            shown = news if self.native.incremental else bits[: at + 1]
+            reason = answers[index].finish_reason if at == len(bits) else "null"
+            choice = self._choice(shown, reason, index, len(answers))
+            yield frame(number, "result", 200, self._answer([choice]))
 
-    def _all(self, answer: Answer, index: int) -> Step:
-        """Every step of an answer in one."""
-        ids = [tool_call_id(self.request_id, index, position) for position in range(len(answer.calls))]
-        return Step(
-            text=answer.text,
-            thought="".join(answer.thinking),
-            calls=[_fragment(at, call.arguments, ids[at], call.name) for at, call in enumerate(answer.calls)],
-            said=answer.tokens,
-            reasoning=len(answer.thinking),
-            written=len(answer.tokens) + sum(map(tokens.count, itertools.chain(*map(_words, answer.calls)))),
-            finish_reason=answer.finish_reason,
-        )
+    def _bits(self, answer: Answer) -> list[Bit]:
+        bits = [Bit(thought=thought) for thought in answer.thinking] + [Bit(token=token) for token in answer.tokens]
+        for at, call in enumerate(answer.calls):
+            first, *rest = self._pieces(call.arguments)
+            bits += [Bit(call=at, name=call.name, arguments=first), *(Bit(call=at, arguments=piece) for piece in rest)]
+        return bits
 
-    def _steps(self, answer: Answer, index: int) -> Iterator[Step]:
-        for thought in answer.thinking:
-            yield Step(thought=thought, reasoning=1)
-        for token in answer.tokens:
-            yield Step(token.text, said=[token], written=1)
-        for position, call in enumerate(answer.calls):
-            head: Json = {"id": tool_call_id(self.request_id, index, position), "name": call.name}
-            for piece in self._arguments(call.arguments):
-                written = tokens.count(piece) + tokens.count(head.get("name", ""))
-                yield Step(calls=[_fragment(position, piece, **head)], written=written)
-                head = {}
-        yield Step(finish_reason=answer.finish_reason)
-
-    def _arguments(self, text: str) -> list[str]:
+    def _pieces(self, arguments: str) -> list[str]:
         """In bits, unless a value is a list or an object: those come in one piece if `tool_stream` is off."""
         try:
-            nested = any(isinstance(value, list | dict) for value in json.loads(text).values())
+            nested = any(isinstance(value, list | dict) for value in json.loads(arguments).values())
         except (ValueError, AttributeError):
             nested = False
-        return [text] if nested and not self.tool_stream else tokens.split(text) or [""]
+        whole = nested and not self.native.order.body.get("tool_stream")
+        return [arguments] if whole else tokens.split(arguments) or [""]
 
-    def _output(self, steps: list[Step], index: int | None = None) -> Json:
-        if not self.message:
-            return {"finish_reason": steps[0].finish_reason, "text": steps[0].text, **self.extras}
-        many = index is not None or len(steps) > 1
-        choices = [self._choice(step, (index or place) if many else None) for place, step in enumerate(steps)]
-        return {"choices": choices, **self.extras}
+    def _answer(self, choices: list[Json]) -> Json:
+        output: Json = {"choices": choices}
+        if not self.native.message:
+            output = {"finish_reason": choices[0]["finish_reason"], "text": choices[0]["message"]["content"]}
+        return {"output": {**output, **self.extras}, "usage": self._usage(), "request_id": self.request_id}
 
-    def _choice(self, step: Step, index: int | None) -> Json:
-        choice: Json = {"message": self._message(step), "finish_reason": step.finish_reason}
-        if index is not None:
+    def _usage(self) -> Json:
+        said = self.spent.reasoning + self.spent.written
+        bill: Json = {"total_tokens": self.prompt + said, "input_tokens": self.prompt, "output_tokens": said}
+        if self.native.multimodal:
+            bill["input_tokens_details"] = {"text_tokens": self.prompt}
+            bill["output_tokens_details"] = {"text_tokens": self.spent.written}
+        if self.native.order.thinking:
+            bill.setdefault("output_tokens_details", {})["reasoning_tokens"] = self.spent.reasoning
+        if self.native.multimodal or any(self.details.values()):
+            bill["prompt_tokens_details"] = self.details
+        return {**bill, "plugins": self.plugins} if self.plugins else bill
+
+    def _choice(self, bits: list[Bit], finish_reason: str, index: int, of: int) -> Json:
+        said = [bit.token for bit in bits if bit.token]
+        text = "".join(token.text for token in said)
+        message: Json = {"content": ([{"text": text}] if text else []) if self.native.multimodal else text}
+        if self.native.order.thinking:
+            message["reasoning_content"] = "".join(bit.thought for bit in bits)
+        message["role"] = "assistant"
+        if any(bit.call >= 0 for bit in bits):
+            message["tool_calls"] = self._calls(bits, index)
+        choice: Json = {"message": message, "finish_reason": finish_reason}
+        if of > 1:
             choice["index"] = index
-        if self.logprobs is not None:
-            choice["logprobs"] = {"content": [weighed(token, self.logprobs) for token in step.said]}
+        if self.native.order.logprobs is not None:
+            choice["logprobs"] = {"content": [weighed(token, self.native.order.logprobs) for token in said]}
         return choice
 
-    def _message(self, step: Step) -> Json:
-        content: Any = step.text
-        if self.multimodal:
-            content = [{"text": step.text}] if step.text else []
-        message: Json = {"content": content}
-        if self.thinking:
-            message["reasoning_content"] = step.thought
-        message["role"] = "assistant"
-        return {**message, "tool_calls": step.calls} if step.calls else message
-
-
-def _words(call: Call) -> tuple[str, str]:
-    return call.name, call.arguments
-
-
-def _fragment(index: int, arguments: str, id: str = "", name: str = "") -> Json:
-    function = {"name": name, "arguments": arguments} if name else {"arguments": arguments}
-    return {"index": index, "id": id, "type": "function", "function": function}
-
-
-def _joined(known: Json | None, fragment: Json) -> Json:
-    if known is None:
-        return fragment
-    function = {**known["function"], "arguments": known["function"]["arguments"] + fragment["function"]["arguments"]}
-    return {**known, "function": function}
+    def _calls(self, bits: list[Bit], choice: int) -> list[Json]:
+        """Tool calls or parts of them; what goes on with a call has neither its name nor its id."""
+        calls: dict[int, Json] = {}
+        for bit in (bit for bit in bits if bit.call >= 0):
+            name = {"name": bit.name} if bit.name else {}
+            id = tool_call_id(self.request_id, choice, bit.call) if bit.name else ""
+            started = {"index": bit.call, "id": id, "type": "function", "function": {**name, "arguments": ""}}
+            calls.setdefault(bit.call, started)["function"]["arguments"] += bit.arguments
+        return list(calls.values())

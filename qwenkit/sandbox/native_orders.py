@@ -22,7 +22,8 @@ TEXT = "/api/v1/services/aigc/text-generation/generation"
 MULTIMODAL = "/api/v1/services/aigc/multimodal-generation/generation"
 WRONG_PATH = "url error, please check url！"
 _NOT_YET = ("speech", "image", "recognition")  # live, these are on the multimodal path too
-_NOT_PARAMETERS = ("model", "messages", "stream", "stream_options")  # said elsewhere: only the header makes a stream
+# Not a matter of chat, or said elsewhere: only the header makes a stream.
+_NOT_CHAT = ("result_format", "incremental_output", "model", "messages", "stream", "stream_options")
 _MODALITIES = ("text", "image", "video", "audio", "input_audio")
 _MODAL = "The item of content should be a message of a certain modal."
 _NO_URL = "The provided URL does not appear to be valid. Ensure it is correctly formatted."
@@ -46,10 +47,12 @@ def read(body: Json, path: str, stream: bool) -> NativeOrder:
     """The order in a native body, or the refusal of the first thing that is wrong with it."""
     model = _model(body.get("model"), path)
     parameters = _object(body.get("parameters") or {}, "parameters")
-    multimodal, (message, incremental) = path == MULTIMODAL, _habits(model)
-    message = _chosen(parameters, "result_format", "message" if message or multimodal else "text") == "message"
-    incremental = _flag(parameters, "incremental_output", incremental) and not model.cumulative_stream
-    order = _checked({**_chat(parameters), "model": model.name, "messages": _messages(body), "stream": stream})
+    multimodal, newer = path == MULTIMODAL, _is_newer(model)
+    usual = "message" if newer or multimodal or model.line == "qwen-long" else "text"
+    message = _chosen(parameters, "result_format", usual) == "message"
+    incremental = _flag(parameters, "incremental_output", newer) and not model.cumulative_stream
+    chat = {name: value for name, value in parameters.items() if name not in _NOT_CHAT}
+    order = _checked({**chat, "model": model.name, "messages": _messages(body), "stream": stream})
     several = order.choices > 1 or bool(order.several("tools"))
     if several and parameters.get("result_format") == "text" and not multimodal:
         raise invalid('The result_format parameter must be "message" when n is above 1 or tools are given')
@@ -74,16 +77,10 @@ def _model(name: Any, path: str) -> Model:
     return model
 
 
-def _habits(model: Model) -> tuple[bool, bool]:
-    """Whether a model answers as messages, and whether it streams only what is new, when the request does not say."""
-    newer = bool(_NEWER.match(model.line)) or (model.open and model.line.startswith("qwen3"))
-    newer = newer or model.thinking in ("on", "always")
-    return newer or model.line == "qwen-long", newer
-
-
-def _chat(parameters: Json) -> Json:
-    mine = ("result_format", "incremental_output", *_NOT_PARAMETERS)
-    return {name: value for name, value in parameters.items() if name not in mine}
+def _is_newer(model: Model) -> bool:
+    """Whether it answers as messages, and streams only what is new, when the request does not say."""
+    named = _NEWER.match(model.line) or (model.open and model.line.startswith("qwen3"))
+    return bool(named) or model.thinking in ("on", "always")
 
 
 def _checked(body: Json) -> Order:

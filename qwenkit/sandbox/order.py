@@ -50,6 +50,12 @@ class Order:
         return kind
 
     @property
+    def logprobs(self) -> int | None:
+        """How many alternatives to show beside each token; None: no log-probabilities at all."""
+        wanted = self.body.get("logprobs") and self.model.logprobs
+        return (self.body.get("top_logprobs") or 0) if wanted else None
+
+    @property
     def partial(self) -> bool:
         return is_partial(self.messages)
 

@@ -12,18 +12,16 @@ import math
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from qwenkit import catalogue
 from qwenkit.catalogue import Model, tokens
-from qwenkit.sandbox.elements import Element, algorithm, elements
-from qwenkit.sandbox.errors import Refusal
+from qwenkit.sandbox import elements
+from qwenkit.sandbox.elements import Element, Json
 from qwenkit.sandbox.retrieval import Ranking
 from qwenkit.sandbox.routing import Verb, json_body
 from qwenkit.sandbox.service import Service
 from qwenkit.sandbox.vectors import likeness, of_text
 
-Json = dict[str, Any]
 FLAT = "/compatible-api/v1/reranks"
 NATIVE = "/api/v1/services/rerank/text-rerank/text-rerank"
 _WORDS, _WORDS_IF_SIMILAR = 0.5, 0.1
@@ -43,42 +41,31 @@ class Order(NamedTuple):
 async def flat(service: Service, request: Request) -> Response:
     body = json_body(request)
     if body.get("return_documents"):
-        raise algorithm("Value error, return_documents is not supported.: return_documents")
-    order = _order(body, body, ("rerank",))
+        raise elements.wrong("return_documents is not supported", "return_documents")
+    order = _order(elements.asked_model(body, request.url.path, "rerank"), body, body)
     results, count = _ranked(order)
-    head = {"object": "list", "model": order.model.name, "id": request.state.request_id}
-    return JSONResponse({**head, "results": results, "usage": {"total_tokens": count}})
+    return elements.flat(request, order.model, results=results, usage={"total_tokens": count})
 
 
 async def native(service: Service, request: Request) -> Response:
+    """The nested body, or the flat one at this address."""
     body = json_body(request)
+    model = elements.asked_model(body, request.url.path, "rerank", "rerank-native")
     nested = isinstance(body.get("input"), dict)
-    given, options = (body["input"], body.get("parameters") or {}) if nested else (body, body)
-    if not isinstance(options, dict):
-        raise Refusal("InvalidParameter", "'parameters' must be a dict")
-    results, count = _ranked(_order({**given, "model": body.get("model")}, options, ("rerank", "rerank-native")))
-    usage = {"total_tokens": count}
-    return JSONResponse({"output": {"results": results}, "usage": usage, "request_id": request.state.request_id})
+    given, options = (body["input"], elements.inner(body, "parameters")) if nested else (body, body)
+    results, count = _ranked(_order(model, given, options))
+    return elements.native(request, {"results": results}, {"total_tokens": count})
 
 
-def _order(given: Json, options: Json, endpoints: tuple[str, ...]) -> Order:
-    name, documents, top = given.get("model"), given.get("documents"), options.get("top_n")
-    model = catalogue.model(name) if isinstance(name, str) and name else None
-    if model is None:
-        raise Refusal("ModelNotFound", f"The model {name} does not exist or you do not have access to it.")
-    if model.endpoint not in endpoints:
-        raise Refusal("InvalidParameter", "url error, please check url！")
+def _order(model: Model, given: Json, options: Json) -> Order:
+    documents, top = given.get("documents"), options.get("top_n")
     if not given.get("query") or not isinstance(documents, list) or not documents:
-        raise algorithm("Value error, query and documents are required.: input")
-    most = int(model.limits.get("documents") or 500)
-    if len(documents) > most:
-        raise algorithm(f"Value error, batch size is invalid, it should not be larger than {most}.: input.documents")
+        raise elements.wrong("query and documents are required", "input")
+    elements.check_number(len(documents), model.limits.get("documents") or 500, "input.documents")
     if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
-        raise algorithm("Value error, top_n should be a positive integer.: top_n")
-    similar = "similar" in str(options.get("instruct") or "").lower()
-    return Order(
-        model, given["query"], documents, top or len(documents), similar, bool(options.get("return_documents"))
-    )
+        raise elements.wrong("top_n should be a positive integer", "top_n")
+    similar, echo = "similar" in str(options.get("instruct")).lower(), bool(options.get("return_documents"))
+    return Order(model, given["query"], documents, top or len(documents), similar, echo)
 
 
 def _ranked(order: Order) -> tuple[list[Json], int]:
@@ -88,10 +75,8 @@ def _ranked(order: Order) -> tuple[list[Json], int]:
     count = query.tokens * len(found) + sum(each.tokens for each in found)
     images = int(order.model.limits.get("images") or 0)
     if sum(each.images for each in found) > images:
-        raise algorithm(f"Value error, at most {images} images are allowed.: input.documents")
-    limit = int(order.model.limits.get("tokens_per_call") or 30_000)
-    if count > limit:
-        raise algorithm(f"Range of input length should be [1, {limit}]")
+        raise elements.wrong(f"at most {images} images are allowed", "input.documents")
+    elements.check_length(count or 1, order.model.limits.get("tokens_per_call") or 30_000)
     scores = _scores(order, query, found)
     best = sorted(range(len(found)), key=lambda place: -scores[place])[: order.top]
     return [_result(order, place, scores[place]) for place in best], count
@@ -102,8 +87,8 @@ def _element(item: Any, model: Model) -> Element:
     text = item.get("text") if isinstance(item, dict) and len(item) == 1 else item
     if not isinstance(text, str):
         if "I" not in model.inputs:
-            raise algorithm("Value error, documents is not list of str.: input.documents")
-        return elements(item, model)[0]
+            raise elements.wrong("documents is not list of str", "input.documents")
+        return elements.found(item, model)[0]
     pieces = tokens.split(text)[: int(model.limits.get("tokens_per_item") or 4000)]
     return Element("text", of_text("".join(pieces)), text_tokens=len(pieces))
 

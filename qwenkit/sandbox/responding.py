@@ -7,14 +7,14 @@ what they found is put before the question, and the mind answers. Everything is 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from qwenkit.catalogue import tokens
 from qwenkit.sandbox import builtin
 from qwenkit.sandbox.answers import usage
-from qwenkit.sandbox.briefing import briefed
+from qwenkit.sandbox.caching import MOST_MARKS
 from qwenkit.sandbox.identity import tool_call_id
 from qwenkit.sandbox.order import Order
 from qwenkit.sandbox.response_items import FUNCTION_CALL, Json, Produced, item_id
@@ -25,37 +25,31 @@ if TYPE_CHECKING:
     from qwenkit.sandbox.builtin import Step
     from qwenkit.sandbox.mind import Answer
 
-_MARKED = 4  # as many prefixes as the cache looks at
 
-
-class Answered(NamedTuple):
-    """The output, whether it is all of it, and what it costs."""
-
-    produced: list[Produced]
-    whole: bool
-    usage: Json
-
-
-def respond(service: Service, asked: Asked, seed: str, session_cache: bool) -> Answered:
+def respond(service: Service, asked: Asked, seed: str, session_cache: bool) -> tuple[list[Produced], Json]:
+    """The items of the output, and what the response says of them: how it ended, and what it costs."""
     from qwenkit.sandbox.asking import ask
 
     order, steps = asked.order, list["Step"]()
     (answer,) = ask(service, order)
     if not answer.calls and (steps := builtin.steps(service, asked, seed)):
-        told = briefed(order.messages, steps, date.fromtimestamp(service.clock()))
-        order = replace(order, body={**order.body, "messages": told})
+        searched = any(step.item["type"] == "web_search_call" for step in steps)
+        messages = builtin.briefed(order.messages, steps)
+        order = replace(order, body={**order.body, "messages": messages, "enable_search": searched})
         (answer,) = ask(service, order)
     plan = tokens.split("\n".join(step.thought for step in steps)) if order.thinking else []
     produced = [
         *_reasoning(plan),
         *(Produced(step.item) for step in steps),
         *_reasoning(answer.thinking),
-        *_spoken(answer),
-        *_called(answer, seed),
+        *_said(answer, seed),
     ]
     named = [Produced({"id": item_id(seed, at), **each.item}, each.pieces) for at, each in enumerate(produced)]
-    bill = _bill(service, asked, order, replace(answer, thinking=[*plan, *answer.thinking]), session_cache)
-    return Answered(named, answer.finish_reason != "length", _usage(bill, builtin.counts(steps)))
+    thought = replace(answer, thinking=[*plan, *answer.thinking])
+    told: Json = {"status": "completed", "output": [each.item for each in named]}
+    if answer.finish_reason == "length":
+        told |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    return named, told | {"usage": _usage(service, asked, order, thought, session_cache, builtin.counts(steps))}
 
 
 def _reasoning(pieces: list[str]) -> list[Produced]:
@@ -63,57 +57,27 @@ def _reasoning(pieces: list[str]) -> list[Produced]:
     return [Produced({"type": "reasoning", "summary": summary}, pieces)] if pieces else []
 
 
-def _spoken(answer: Answer) -> list[Produced]:
-    """The message; a cut answer may not have come to it."""
+def _said(answer: Answer, seed: str) -> Iterator[Produced]:
+    """The message and the calls; a cut answer may not have come to them."""
     cut = answer.finish_reason == "length"
-    if not answer.tokens and (answer.calls or cut):
-        return []
-    part: Json = {"type": "output_text", "text": answer.text, "annotations": [], "logprobs": None}
-    status = "incomplete" if cut else "completed"
-    item: Json = {"type": "message", "role": "assistant", "status": status, "content": [part]}
-    return [Produced(item, [token.text for token in answer.tokens])]
+    if answer.tokens or not (answer.calls or cut):
+        part: Json = {"type": "output_text", "text": answer.text, "annotations": [], "logprobs": None}
+        status = "incomplete" if cut else "completed"
+        item: Json = {"type": "message", "role": "assistant", "status": status, "content": [part]}
+        yield Produced(item, [token.text for token in answer.tokens])
+    for at, call in enumerate(answer.calls):
+        named = {"name": call.name, "arguments": call.arguments, "call_id": tool_call_id(seed, 0, at)}
+        yield Produced({"type": FUNCTION_CALL, "status": "completed", **named}, tokens.split(call.arguments))
 
 
-def _called(answer: Answer, seed: str) -> list[Produced]:
-    return [
-        Produced(
-            {
-                "type": FUNCTION_CALL,
-                "status": "completed",
-                "name": call.name,
-                "arguments": call.arguments,
-                "call_id": tool_call_id(seed, 0, at),
-            },
-            tokens.split(call.arguments),
-        )
-        for at, call in enumerate(answer.calls)
-    ]
-
-
-def _bill(service: Service, asked: Asked, order: Order, answer: Answer, session_cache: bool) -> Json:
+def _usage(service: Service, asked: Asked, order: Order, answer: Answer, session_cache: bool, used: Json) -> Json:
+    """A chat's bill in the words of this API, with what the built-in tools did."""
     tools = asked.body.get("tools") or []
     count = tokens.count_messages(order.messages)
     count += tokens.count(json.dumps(tools, ensure_ascii=False)) if tools else 0
     shown = _marked(order.messages) if session_cache else order.messages
-    details = service.cache.details(order.model.line, shown, count, service.clock())
-    return usage([answer], count, details, True)
-
-
-def _marked(messages: list[Json]) -> list[Json]:
-    """The messages with a cache mark at the end of each of the latest turns, where earlier requests ended."""
-    ends = [at for at, message in enumerate(messages) if message["role"] in ("user", "tool")][-_MARKED:]
-    return [_mark(message) if at in ends else message for at, message in enumerate(messages)]
-
-
-def _mark(message: Json) -> Json:
-    content = message["content"]
-    parts: list[Any] = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-    return {**message, "content": [*parts[:-1], {**parts[-1], "cache_control": {"type": "ephemeral"}}]}
-
-
-def _usage(bill: Json, used: Json) -> Json:
-    """A chat's bill in the words of this API, with what the built-in tools did."""
-    cached = bill["prompt_tokens_details"]
+    cached = service.cache.details(order.model.line, shown, count, service.clock())
+    bill = usage([answer], count, cached, True)
     counted = {
         "input_tokens": bill["prompt_tokens"],
         "output_tokens": bill["completion_tokens"],
@@ -123,3 +87,15 @@ def _usage(bill: Json, used: Json) -> Json:
     part: Json = {**counted, "prompt_tokens_details": cached, "x_billing_type": "response_api"}
     part |= {"plugins": used} if used else {}
     return {**counted, "input_tokens_details": cached, "x_details": [part], **({"x_tools": used} if used else {})}
+
+
+def _marked(messages: list[Json]) -> list[Json]:
+    """The messages with a cache mark at the end of each of the latest turns, where earlier requests ended."""
+    ends = [message for message in messages if message["role"] in ("user", "tool")][-MOST_MARKS:]
+    return [_mark(message) if any(message is end for end in ends) else message for message in messages]
+
+
+def _mark(message: Json) -> Json:
+    content = message["content"]
+    parts: list[Any] = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    return {**message, "content": [*parts[:-1], {**parts[-1], "cache_control": {"type": "ephemeral"}}]}

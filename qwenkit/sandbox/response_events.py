@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from qwenkit.sandbox.response_items import Json, Produced
+from qwenkit.sandbox.response_items import FUNCTION_CALL, Json, Produced
 
 Event = tuple[str, Json]
-# What a tool's item tells between `added` and `done`, and what `added` does not have yet.
+# What an item tells between `added` and `done`; what `added` does not have yet, and what it has as yet empty.
 _STAGES = {
     "web_search_call": ("in_progress", "searching", "completed"),
     "code_interpreter_call": ("in_progress", "interpreting", "completed"),
@@ -25,6 +26,7 @@ _STAGES = {
     "mcp_call": ("in_progress", "completed"),
 }
 _LATER = ("output", "outputs", "results")
+_EMPTY: Json = {"message": {"content": []}, "reasoning": {"summary": []}, "function_call": {"arguments": ""}}
 
 
 def framed(events: Iterable[Event], first: int = 0) -> Iterator[bytes]:
@@ -45,62 +47,42 @@ def events(opening: Json, produced: Iterable[Produced]) -> Iterator[Event]:
     yield "response.created", {"response": opening}
     yield "response.in_progress", {"response": {**opening, "status": "in_progress"}}
     for index, each in enumerate(produced):
-        yield from _TELL.get(each.item["type"], _tool)(each, index)
+        item, at = each.item, {"item_id": each.item["id"], "output_index": index}
+        if item["type"] == "mcp_call":  # whose arguments are told before the item itself
+            told = item["arguments"]
+            yield from _written("mcp_call_arguments", [told], at, {"arguments": told})
+        yield "response.output_item.added", {"output_index": index, "item": _begun(item)}
+        yield from _between(each, at)
+        yield "response.output_item.done", {"output_index": index, "item": item}
 
 
-def _message(each: Produced, index: int) -> Iterator[Event]:
-    item = each.item
-    yield _added(index, {**item, "status": "in_progress", "content": []})
-    at = {"item_id": item["id"], "output_index": index, "content_index": 0}
-    part = item["content"][0]
-    yield "response.content_part.added", {**at, "part": {**part, "text": ""}}
-    for piece in each.pieces:
-        yield "response.output_text.delta", {**at, "delta": piece, "logprobs": []}
-    yield "response.output_text.done", {**at, "text": part["text"], "logprobs": []}
-    yield "response.content_part.done", {**at, "part": part}
-    yield _done(index, item)
-
-
-def _reasoning(each: Produced, index: int) -> Iterator[Event]:
-    yield _added(index, {**each.item, "summary": []})
-    at = {"item_id": each.item["id"], "output_index": index, "content_index": 0}
-    for piece in each.pieces:
-        yield "response.reasoning_text.delta", {**at, "delta": piece}
-    yield "response.reasoning_text.done", {**at, "text": "".join(each.pieces)}
-    yield _done(index, each.item)
-
-
-def _function(each: Produced, index: int) -> Iterator[Event]:
-    item = each.item
-    yield _added(index, {**item, "status": "in_progress", "arguments": ""})
-    at = {"item_id": item["id"], "output_index": index}
-    for piece in each.pieces:
-        yield "response.function_call_arguments.delta", {**at, "delta": piece}
-    yield "response.function_call_arguments.done", {**at, "name": item["name"], "arguments": item["arguments"]}
-    yield _done(index, item)
-
-
-def _tool(each: Produced, index: int) -> Iterator[Event]:
-    item = each.item
-    at = {"item_id": item["id"], "output_index": index}
-    if item["type"] == "mcp_call":  # whose arguments are told before the item itself
-        yield "response.mcp_call_arguments.delta", {**at, "delta": item["arguments"]}
-        yield "response.mcp_call_arguments.done", {**at, "arguments": item["arguments"]}
+def _begun(item: Json) -> Json:
     begun = {name: value for name, value in item.items() if name not in _LATER}
     if "action" in item:
         begun["action"] = {name: value for name, value in item["action"].items() if name != "sources"}
-    yield _added(index, {**begun, "status": "in_progress"})
+    if "status" in item:
+        begun["status"] = "in_progress"
+    return {**begun, **_EMPTY.get(item["type"], {})}
+
+
+def _between(each: Produced, at: Json) -> Iterator[Event]:
+    item, part_at = each.item, {**at, "content_index": 0}
+    if item["type"] == "message":
+        part = item["content"][0]
+        yield "response.content_part.added", {**part_at, "part": {**part, "text": ""}}
+        yield from _written("output_text", each.pieces, part_at, {"text": part["text"], "logprobs": []}, logprobs=[])
+        yield "response.content_part.done", {**part_at, "part": part}
+    elif item["type"] == "reasoning":
+        yield from _written("reasoning_text", each.pieces, part_at, {"text": "".join(each.pieces)})
+    elif item["type"] == FUNCTION_CALL:
+        whole = {"name": item["name"], "arguments": item["arguments"]}
+        yield from _written("function_call_arguments", each.pieces, at, whole)
     for stage in _STAGES.get(item["type"], ()):
         yield f"response.{item['type']}.{stage}", at
-    yield _done(index, item)
 
 
-def _added(index: int, item: Json) -> Event:
-    return "response.output_item.added", {"output_index": index, "item": item}
-
-
-def _done(index: int, item: Json) -> Event:
-    return "response.output_item.done", {"output_index": index, "item": item}
-
-
-_TELL = {"message": _message, "reasoning": _reasoning, "function_call": _function}
+def _written(name: str, pieces: list[str], at: Json, whole: Json, **beside: Any) -> Iterator[Event]:
+    """A text in pieces, then all of it."""
+    for piece in pieces:
+        yield f"response.{name}.delta", {**at, "delta": piece, **beside}
+    yield f"response.{name}.done", {**at, **whole}

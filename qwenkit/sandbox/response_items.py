@@ -15,18 +15,13 @@ from qwenkit.sandbox.identity import digest
 Json = dict[str, Any]
 ROLES = ("user", "assistant", "system", "developer")
 FUNCTION_CALL, FUNCTION_OUTPUT = "function_call", "function_call_output"
-TRACES = (
-    "reasoning",
-    "web_search_call",
-    "web_extractor_call",
-    "code_interpreter_call",
-    "file_search_call",
-    "mcp_call",
-    "web_search_image_call",
-    "image_search_call",
-)
 _NEEDED = {FUNCTION_CALL: ("call_id", "name", "arguments"), FUNCTION_OUTPUT: ("call_id",)}
 _TEXTS = ("input_text", "output_text", "text")
+_MEDIA = {  # where a part has its address, and what chat calls it
+    "input_image": ("image_url", "image_url"),
+    "input_file": ("file_url", "image_url"),
+    "input_video": ("video_url", "video_url"),
+}
 _READER = "qwen3.5-ocr"  # the one model that reads `input_file`
 
 
@@ -60,11 +55,11 @@ def _kept(item: Any, name: str, fresh: str) -> Json:
     if not isinstance(item, dict):
         raise invalid(f"Invalid '{name}': must be an object.")
     given = {key: value for key, value in item.items() if value is not None}
-    kind = given.get("type", "message" if "role" in given else None)
+    kind = str(given.get("type", "message" if "role" in given else None))
     known = {"id": given["id"] if isinstance(given.get("id"), str) and given["id"] else fresh, "type": kind}
     if kind == "message":
         return {**known, **_message(given, name)}
-    if kind not in (*_NEEDED, *TRACES):
+    if kind not in (*_NEEDED, "reasoning") and not kind.endswith("_call"):
         raise invalid(f"Invalid '{name}.type': {kind}. This type of item is not supported.")
     for field in _NEEDED.get(kind, ()):
         if not isinstance(given.get(field), str):
@@ -95,7 +90,9 @@ def messages(items: list[Json], model: Model) -> list[Json]:
             written.append(_said(item, model))
         elif item["type"] == FUNCTION_CALL:
             waiting.add(item["call_id"])
-            written.append(_call(item))
+            function = {"name": item["name"], "arguments": item["arguments"]}
+            call = {"id": item["call_id"], "type": "function", "function": function}
+            written.append({"role": "assistant", "content": "", "tool_calls": [call]})
         elif item["type"] == FUNCTION_OUTPUT:
             if item["call_id"] not in waiting:
                 raise invalid(f"No tool call found for function call output with call_id {item['call_id']}.")
@@ -113,25 +110,16 @@ def _said(item: Json, model: Model) -> Json:
 
 def _part(part: Json, model: Model) -> Json:
     """A part as chat spells it; what cannot be read is left to the chat's own rules to refuse."""
-    kind = part.get("type")
+    kind = str(part.get("type"))
     if kind in _TEXTS and isinstance(part.get("text"), str):
         return {"type": "text", "text": part["text"]}
-    if kind == "input_image" and isinstance(part.get("image_url"), str):
-        return {"type": "image_url", "image_url": {"url": part["image_url"]}}
-    if kind == "input_file" and isinstance(part.get("file_url"), str) and model.line == _READER:
-        return {"type": "image_url", "image_url": {"url": part["file_url"]}}
-    if kind == "input_video" and isinstance(part.get("video_url"), str):
-        return {"type": "video_url", "video_url": {"url": part["video_url"]}}
+    place, name = _MEDIA.get(kind, ("", ""))
+    if isinstance(part.get(place), str) and (kind != "input_file" or model.line == _READER):
+        return {"type": name, name: {"url": part[place]}}
     if kind == "input_audio":
         told = part.get("audio_url") or part.get("data")
         return {"type": "input_audio", "input_audio": {"data": told, "format": part.get("format")}}
     return {"type": "unknown"}
-
-
-def _call(item: Json) -> Json:
-    function = {"name": item["name"], "arguments": item["arguments"]}
-    call = {"id": item["call_id"], "type": "function", "function": function}
-    return {"role": "assistant", "content": "", "tool_calls": [call]}
 
 
 def _output(item: Json) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from qwenkit.sandbox import response_events
 from qwenkit.sandbox.chat import EVENT_STREAM, paced
 from qwenkit.sandbox.errors import Refusal
+from qwenkit.sandbox.responding import respond
 from qwenkit.sandbox.response_events import Event
 from qwenkit.sandbox.response_items import Json
 from qwenkit.sandbox.response_order import Asked, read
@@ -45,28 +46,25 @@ _KEPT = {*_USUAL, *_MADE, "instructions", "previous_response_id", "conversation"
 
 
 async def create(service: Service, request: Request) -> Response:
-    from qwenkit.sandbox.responding import respond
-
     body, seed = json_body(request), request.state.request_id
     opening = _opening(body, seed, int(service.clock()))
     try:
         asked = read(service, body, seed)
-        answered = respond(service, asked, seed, request.headers.get(SESSION_CACHE) == "enable")
+        produced, made = respond(service, asked, seed, request.headers.get(SESSION_CACHE) == "enable")
     except Refusal as refusal:
         if body.get("stream") is not True:
             raise
         error = {"code": refusal.code, "message": str(refusal)}
-        failure = response_events.failed({**opening, "status": "failed", "error": error})
-        return StreamingResponse(paced(failure, service.pace), headers=EVENT_STREAM)
-    answer = _answer(asked, opening, int(service.clock()))
-    answer |= {"output": [each.item for each in answered.produced], "usage": answered.usage}
-    if not answered.whole:
-        answer |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-    if not asked.order.stream:
-        _keep(service, asked, answer)
-        return JSONResponse(answer)
-    told = response_events.events(opening, answered.produced)
-    events = response_events.framed(_ended(service, asked, told, answer))
+        return _stream(service, response_events.failed({**opening, "status": "failed", "error": error}))
+    answer = _answer(asked, opening, {**made, "completed_at": int(service.clock()), "background": False})
+    if asked.order.stream:
+        told = response_events.events(opening, produced)
+        return _stream(service, response_events.framed(_ended(service, asked, told, answer)))
+    _keep(service, asked, answer)
+    return JSONResponse(answer)
+
+
+def _stream(service: Service, events: Iterator[bytes]) -> Response:
     return StreamingResponse(paced(events, service.pace), headers=EVENT_STREAM)
 
 
@@ -79,7 +77,7 @@ def _ended(service: Service, asked: Asked, told: Iterator[Event], answer: Json) 
 
 def _opening(body: Json, seed: str, now: int) -> Json:
     """What a response is before anything of it has been made."""
-    echoed = {name: body.get(name, _USUAL[name]) for name in ("tools", "tool_choice", "parallel_tool_calls")}
+    echoed = {name: body.get(name) for name in ("tools", "tool_choice", "parallel_tool_calls")}
     return {
         "id": f"resp_{seed}",
         "object": "response",
@@ -91,14 +89,12 @@ def _opening(body: Json, seed: str, now: int) -> Json:
     }
 
 
-def _answer(asked: Asked, opening: Json, now: int) -> Json:
-    """The whole object but for what was made: the usual fields, whatever was sent, and what neither may change."""
+def _answer(asked: Asked, opening: Json, made: Json) -> Json:
+    """The whole object: the usual fields, whatever was sent, and what neither may change."""
     temperature, top_p, _ = asked.model.sampling(asked.order.thinking)
     echo = {name: value for name, value in asked.body.items() if value is not None and name not in _UNSPOKEN}
-    fixed = {**opening, "status": "completed", "completed_at": now, "background": False}
-    if asked.conversation:
-        fixed["conversation"] = {"id": asked.conversation}
-    return {**_USUAL, "temperature": temperature, "top_p": top_p, **echo, **fixed}
+    told = {"conversation": {"id": asked.conversation}} if asked.conversation else {}
+    return {**_USUAL, "temperature": temperature, "top_p": top_p, **echo, **opening, **made, **told}
 
 
 def _keep(service: Service, asked: Asked, answer: Json) -> None:
@@ -140,14 +136,15 @@ async def lost(service: Service, request: Request) -> Response:
     raise Refusal("Not Found")
 
 
-ROUTES: list[Verb] = [
-    (method, prefix + path, endpoint)
-    for prefix in PREFIXES
-    for method, path, endpoint in (
-        ("POST", "/responses", create),
-        ("GET", "/responses/{id}", retrieve),
-        ("DELETE", "/responses/{id}", delete),
-        ("GET", "/responses/{id}/input_items", input_items),
-        (ANY, "/responses/{rest:path}", lost),
-    )
-]
+def on_both(*verbs: Verb) -> list[Verb]:
+    """The routes under the present address and the older one."""
+    return [(method, prefix + path, endpoint) for prefix in PREFIXES for method, path, endpoint in verbs]
+
+
+ROUTES = on_both(
+    ("POST", "/responses", create),
+    ("GET", "/responses/{id}", retrieve),
+    ("DELETE", "/responses/{id}", delete),
+    ("GET", "/responses/{id}/input_items", input_items),
+    (ANY, "/responses/{rest:path}", lost),
+)

@@ -37,6 +37,8 @@ def terms(text: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
+    if word == "news":  # is no plural
+        return word
     for tail, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("s", "")):
         if word.endswith(tail) and len(word) - len(tail) >= 3 and not word.endswith(("ss", "us", "is")):
             return (word[: -len(tail)] + rest).rstrip("e")
@@ -71,6 +73,12 @@ class Ranking:
         """The texts that share a term with the query, best first; equals keep their order."""
         scored = [Found(place, self.score(query, place)) for place in range(len(self._counts))]
         return sorted((found for found in scored if found.score > 0), key=lambda found: -found.score)[:most]
+
+    def covered(self, query: str, place: int) -> float:
+        """The share of a query's terms, by what they weigh, that a text holds."""
+        weights = {term: self._weight(term) for term in terms(query)}
+        held = sum(weight for term, weight in weights.items() if term in self._counts[place])
+        return held / (sum(weights.values()) or 1.0)
 
     def ceiling(self, query: str) -> float:
         """What no text can pass: every term of the query, repeated without end."""

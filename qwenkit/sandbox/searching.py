@@ -1,8 +1,8 @@
 """Web search within a chat call: what was found goes before the model as part of the prompt.
 
 `enable_search` lets the service decide, `forced_search` decides for it; here a question is worth a search when a page
-answers a fair share of its words. The pages are the bundled ones of `web`, and the prompt says so. The compatible
-answer never shows what was found; the native one has `search_info`, made here too.
+answers a fair share of its words; a forced search takes what shares any. The pages are the bundled ones of `web`, and
+the prompt says so. The compatible answer never shows what was found; the native one has `search_info`, made here too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from qwenkit.sandbox.order import Order
 from qwenkit.sandbox.web import Page
 
 STRATEGIES = {"turbo": 3, "max": 5, "agent": 5, "agent_max": 8}  # and how many pages each reads
-_WORTH = 0.3  # the share of the best possible score that makes a page worth reading
 
 
 def found(order: Order) -> list[Page]:
@@ -26,7 +25,7 @@ def found(order: Order) -> list[Page]:
     options = order.body.get("search_options") or {}
     most = STRATEGIES[options.get("search_strategy") or "turbo"]
     query, sites = last_words(order.messages), options.get("assigned_site_list") or ()
-    return web.search(query, most, sites, 0.0 if options.get("forced_search") else _WORTH)
+    return web.search(query, most, sites, loosely=bool(options.get("forced_search")))
 
 
 def grounded(order: Order, pages: list[Page]) -> Order:
@@ -34,7 +33,7 @@ def grounded(order: Order, pages: list[Page]) -> Order:
     if not pages:
         return order
     read = "\n\n".join(f"[{at}]\n{page.text}" for at, page in enumerate(pages, 1))
-    told = {"role": "system", "content": f"Search results from {web.LABEL}:\n\n{read}"}
+    told = {"role": "search", "content": f"Search results from {web.LABEL}:\n\n{read}"}
     start = next((at for at, each in enumerate(order.messages) if each["role"] != "system"), 0)
     messages = [*order.messages[:start], told, *order.messages[start:]]
     return replace(order, body={**order.body, "messages": messages})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -38,19 +38,12 @@ class Task:
     output: Json = field(default_factory=dict)
     usage: Json = field(default_factory=dict)
 
-    def running(self, now: float) -> Task:
-        return replace(self, status="RUNNING", scheduled=now)
-
-    def over(self, status: str, now: float, output: Json, usage: Json) -> Task:
-        return replace(self, status=status, ended=now, output=output, usage=usage)
-
 
 class Tasks:
     """Every task of one sandbox."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._held: set[str] = set()
         store.run(
             "CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, submitted REAL NOT NULL, facts TEXT NOT NULL)"
         )
@@ -75,15 +68,6 @@ class Tasks:
         order = "SELECT facts FROM tasks WHERE submitted BETWEEN ? AND ? ORDER BY submitted DESC, rowid DESC"
         return [Task(**json.loads(facts)) for (facts,) in self._store.run(order, start, end)]
 
-    def claim(self, name: str) -> bool:
-        """Take a task to move it; False while somebody else does."""
-        free = name not in self._held
-        self._held.add(name)
-        return free
-
-    def release(self, name: str) -> None:
-        self._held.discard(name)
-
 
 def listing(service: Service, query: Mapping[str, str]) -> Json:
     """A page of the tasks of a span of at most a day, the last one if none is named."""
@@ -92,17 +76,15 @@ def listing(service: Service, query: Mapping[str, str]) -> Json:
     start = _moment(query, "start_time", end - DAY)
     if not start <= end <= start + DAY:
         raise invalid("The span between start_time and end_time should be within 24 hours.")
-    asked = [task for task in service.shelf(Tasks).between(start, end) if _is_asked(task, query)]
+    names = {"task_id": "id", "model_name": "model", "status": "status"}
+    wanted = {field: query[name] for name, field in names.items() if query.get(name)}
+    every = service.shelf(Tasks).between(start, end)
+    asked = [task for task in every if all(getattr(task, field) == value for field, value in wanted.items())]
     page, size = _number(query, "page_no", 1, 1_000_000), _number(query, "page_size", 10, _LARGEST_PAGE)
     place = catalogue.region(service.region)
     rows = [_row(task, place.id if place else "") for task in asked[(page - 1) * size : page * size]]
     pages = {"total": len(asked), "total_page": -(-len(asked) // size), "page_no": page, "page_size": size}
     return {**pages, "data": rows, "tasks": rows}  # the newer official SDK looks for `tasks`
-
-
-def _is_asked(task: Task, query: Mapping[str, str]) -> bool:
-    asked = {"task_id": task.id, "model_name": task.model, "status": task.status}
-    return all(query.get(name) in (None, "", value) for name, value in asked.items())
 
 
 def _row(task: Task, region: str) -> Json:

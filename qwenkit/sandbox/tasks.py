@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -19,24 +20,21 @@ from qwenkit.sandbox import results
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.routing import Verb
 from qwenkit.sandbox.service import Service
-from qwenkit.sandbox.task_shelf import Task, Tasks, listing, stamp
+from qwenkit.sandbox.task_shelf import DAY, Task, Tasks, listing, stamp
 
 Json = dict[str, Any]
 KIND = "application/json;charset=UTF-8"
 NO_ASYNC = "Current user api does not support asynchronous calls."
 NO_SYNC = "current user api does not support synchronous calls."
 NOT_PENDING = "Failed to cancel the task, please confirm if the task is in PENDING status."
-KEPT = 24 * 3600.0
 PATIENCE = 3 * 3600.0  # seconds after which a task without a result is given up
 
 
 class Outcome(NamedTuple):
-    """What a task's work gave: fields of `output`, the bill, and how many parts of how many succeeded."""
+    """What a task's work gave: fields of `output`, and the bill."""
 
     output: Json
-    usage: Json = {}
-    total: int = 1
-    succeeded: int = 1
+    usage: Json
 
 
 Worker = Callable[[Service, Task, str], Awaitable[Outcome]]
@@ -59,47 +57,41 @@ def submit(service: Service, request: Request, body: Json) -> Response:
     must_be_async(request)
     kind = request.url.path.partition("/services/")[2]
     task = service.shelf(Tasks).add(kind, str(body["model"]), body, request.state.request_id, service.clock())
-    return _answer({"output": {"task_status": task.status, "task_id": task.id}, "request_id": request.state.request_id})
+    return _answer(request, output={"task_status": task.status, "task_id": task.id})
 
 
 async def query(service: Service, request: Request) -> Response:
     """A task as it stands, one state further than when it was last asked for."""
     shelf, now, name = service.shelf(Tasks), service.clock(), request.path_params["task_id"]
     task = shelf.get(name)
-    if task is None or (task.ended and now > task.ended + KEPT):
-        return _answer(_told(request, {"task_id": name, "task_status": "UNKNOWN"}))
-    if not task.ended and shelf.claim(name):
-        try:
-            task = await _moved(service, task, str(request.base_url).rstrip("/"))
-            shelf.save(task)
-        finally:
-            shelf.release(name)
-    return _answer(_told(request, _output(task), task.usage))
+    if task is None or (task.ended and now > task.ended + DAY):
+        return _answer(request, output={"task_id": name, "task_status": "UNKNOWN"})
+    if not task.ended:
+        task = await _moved(service, task, str(request.base_url).rstrip("/"))
+        shelf.save(task)
+    times = {"submit_time": task.submitted, "scheduled_time": task.scheduled, "end_time": task.ended}
+    told = {name: stamp(moment) for name, moment in times.items() if moment}
+    output = {"task_id": task.id, "task_status": task.status, **told, **_metrics(), **task.output}
+    return _answer(request, output=output, **({"usage": task.usage} if task.usage else {}))
 
 
 async def _moved(service: Service, task: Task, root: str) -> Task:
     now = service.clock()
-    if now > task.submitted + PATIENCE:
-        return task.over("FAILED", now, {"code": "InternalError.Timeout", "message": "The task timed out."}, {})
-    if task.status == "PENDING":
-        return task.running(now)
     try:
+        if now > task.submitted + PATIENCE:
+            raise Refusal("InternalError.Timeout", "The task timed out.")
+        if task.status == "PENDING":
+            return replace(task, status="RUNNING", scheduled=now)
         done = await WORKERS[task.kind](service, task, root)
     except Refusal as refusal:
-        told = refusal.flat("")
-        return task.over("FAILED", now, {"code": told["code"], "message": told["message"], **_metrics(1, 0, 1)}, {})
-    metrics = _metrics(done.total, done.succeeded, done.total - done.succeeded)
-    return task.over("SUCCEEDED", now, {**done.output, **metrics}, done.usage)
+        output = {"code": refusal.code, "message": refusal.flat("")["message"], **_metrics(failed=1)}
+        return replace(task, status="FAILED", ended=now, output=output)
+    output = {**done.output, **_metrics(succeeded=1)}
+    return replace(task, status="SUCCEEDED", ended=now, output=output, usage=done.usage)
 
 
-def _output(task: Task) -> Json:
-    times = {"submit_time": task.submitted, "scheduled_time": task.scheduled, "end_time": task.ended}
-    told = {name: stamp(moment) for name, moment in times.items() if moment}
-    return {"task_id": task.id, "task_status": task.status, **told, **_metrics(1, 0, 0), **task.output}
-
-
-def _metrics(total: int, succeeded: int, failed: int) -> Json:
-    return {"task_metrics": {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}}
+def _metrics(succeeded: int = 0, failed: int = 0) -> Json:
+    return {"task_metrics": {"TOTAL": 1, "SUCCEEDED": succeeded, "FAILED": failed}}
 
 
 async def cancel(service: Service, request: Request) -> Response:
@@ -107,22 +99,17 @@ async def cancel(service: Service, request: Request) -> Response:
     task = shelf.get(request.path_params["task_id"])
     if task is None or task.status != "PENDING":
         raise Refusal("UnsupportedOperation", NOT_PENDING, status=400)
-    shelf.save(task.over("CANCELED", service.clock(), {}, {}))
-    return _answer({"request_id": request.state.request_id})
+    shelf.save(replace(task, status="CANCELED", ended=service.clock()))
+    return _answer(request)
 
 
 async def every(service: Service, request: Request) -> Response:
-    found = listing(service, request.query_params)
-    return _answer({**found, "request_id": request.state.request_id})
+    return _answer(request, **listing(service, request.query_params))
 
 
-def _told(request: Request, output: Json, usage: Json | None = None) -> Json:
-    told: Json = {"request_id": request.state.request_id, "output": output}
-    return {**told, "usage": usage} if usage else told
-
-
-def _answer(body: Json) -> Response:
-    return Response(json.dumps(body, ensure_ascii=False), headers={"content-type": KIND})
+def _answer(request: Request, **told: Any) -> Response:
+    body = json.dumps({"request_id": request.state.request_id, **told}, ensure_ascii=False)
+    return Response(body, headers={"content-type": KIND})
 
 
 _TASK = "/api/v1/tasks/{task_id}"

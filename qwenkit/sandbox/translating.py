@@ -1,8 +1,9 @@
 """Translation as far as a glossary goes: English and Chinese, word for word, and a note about what it does not know.
 
-Terms come first, then whole sentences from the translation memory, then the bundled glossary, longest phrase first.
-Numbers stay, dates and punctuation are put in the other language's form, and a word nobody knows stays as it is. It is
-no Qwen-MT and says so in brackets whenever something was left.
+Whole sentences from the translation memory come first, then the frames of common questions ("where is the …"), then
+the bundled glossary, longest phrase first; the terms hold in all of them but the memory. Numbers stay, dates and
+punctuation are put in the other language's form, and a word nobody knows stays as it is. It is no Qwen-MT and says so
+in brackets whenever something was left or many words were only put side by side.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ _SPOKEN = (
 )
 LANGUAGES = frozenset(_SPOKEN.split(","))
 _UNKNOWN = "暂时不支持当前设置的语种！"
-_NAMES = {"en": "english", "zh": "chinese"}
+_CODES = (
+    "en zh zh_tw yue ru ja ko es fr pt de it th vi id ms ar hi he my ta ur bn pl nl ro tr km lo cs el sv hu da fi uk bg"
+    " sr te af hy hr et is ga lt lv fa sk sl sw tl"
+)
+_NAMES = dict(zip(_CODES.split(), _SPOKEN.split(","), strict=True))
+_NAMES |= {"zh_cn": "chinese", "中文": "chinese", "汉语": "chinese", "英文": "english", "英语": "english"}
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _PIECE = re.compile(r"[A-Za-zÀ-ÿ]+(?:['’-][A-Za-zÀ-ÿ]+)*|\d+(?:[.,:]\d+)*%?|[\u3400-\u9fff]|\s+|.", re.DOTALL)
@@ -38,6 +44,11 @@ _DROPPED = frozenset({"a", "an", "the"})
 _COUNTED = frozenset("个只本张条辆位件座")  # what Chinese counts with and English leaves out
 _PLURALS = (("s", ""), ("es", ""), ("ies", "y"))
 _LONGEST = 6  # words in the longest phrase
+_LOOSE = 3  # words put side by side; of more the answer says so
+_CLAUSE = re.compile(r"([,.](?!\d)|[，。;；!！?？])")
+_HOUR = {True: r"([a-z]{3,6}|\d{1,2})(?: o'clock)?", False: "([一二两三四五六七八九十]{1,2}|\\d{1,2})"}
+_SLOT = {True: r"(?:(?:the|an?|any|some) )?(.{1,60}?)", False: "(.{1,30}?)"}
+_BOUND = re.compile(r"[A-Z\d]|(?:my|your|his|her|our|their|this|that|these|those|one|two|three|four|five|six|ten)\b")
 _MOST_NAMED = 8
 
 
@@ -72,41 +83,64 @@ def translated(order: Order) -> str:
     terms = {row["source"].casefold(): row["target"] for row in options.get("terms") or []}
     if {source, target} != {"english", "chinese"}:
         return f"{_replaced(text, terms)} [not translated: the sandbox has only English and Chinese]"
-    lines = [_line(line, target == "chinese", terms, memory) for line in text.split("\n")]
-    unknown = list(dict.fromkeys(word for _, words in lines for word in words))
-    return "\n".join(line for line, _ in lines) + _note(unknown, target == "chinese")
+    work = _Work(target == "chinese", terms, memory)
+    lines = [_line(line, work) for line in text.split("\n")]
+    return "\n".join(lines) + _note(work)
 
 
-def _line(text: str, chinese: bool, terms: Mapping[str, str], memory: Mapping[str, str]) -> tuple[str, list[str]]:
-    """One line, sentence by sentence, and the words it could not translate."""
-    said, unknown = [], list[str]()
-    for sentence in _SENTENCE.split(text):
-        known = memory.get(_bare(sentence))
-        if known is not None:
-            said.append(known)
-            continue
+class _Work:
+    """One translation under way: what is known, and what is left to admit."""
+
+    def __init__(self, chinese: bool, terms: Mapping[str, str], memory: Mapping[str, str]) -> None:
         common = {phrase: said for phrase, said in _glossary(chinese).items() if not any(t in phrase for t in terms)}
-        words = _words(_dates(sentence.strip(), chinese), {**common, **terms}, unknown)
-        said.append(_joined_chinese(words) if chinese else _joined_english(words))
-    return ("" if chinese else " ").join(each for each in said if each), unknown
+        self.chinese, self.terms, self.memory, self.known = chinese, terms, memory, {**common, **terms}
+        self.unknown: dict[str, None] = {}
+        self.loose = False  # whether words stand side by side without a phrase to hold them
 
 
-def _words(text: str, known: Mapping[str, str], unknown: list[str]) -> list[str]:
-    """The translated pieces of a sentence, longest known phrase first."""
-    pieces, at, said = _PIECE.findall(text), 0, []
+def _line(text: str, work: _Work) -> str:
+    """One line, sentence by sentence."""
+    join = _joined_chinese if work.chinese else _joined_english
+    said = [work.memory.get(_bare(each)) or join(_sentence(each.strip(), work)) for each in _SENTENCE.split(text)]
+    return ("" if work.chinese else " ").join(filter(None, said))
+
+
+def _sentence(text: str, work: _Work) -> list[str]:
+    """The pieces of a sentence: a clause in a known frame as a whole, the others word for word."""
+    text = _dates(text, work.chinese)
+    clauses = [(clause, _framed(clause.strip(), work)) for clause in _CLAUSE.split(text)]
+    if not any(framed for _, framed in clauses):
+        return _words(text, work, _LOOSE)
+    return [word for clause, framed in clauses for word in framed or _words(clause, work, _LOOSE)]
+
+
+def _framed(clause: str, work: _Work) -> list[str]:
+    """A clause in the frame of a common sentence, its slots translated; nothing if a term stands outside of them."""
+    held = [term for term in work.terms if term in clause.casefold()]
+    for pattern, pieces in [] if clause.casefold() in work.known else _frames(work.chinese):
+        slots = pattern.fullmatch(clause)
+        if slots and all(term in " ".join(slots.groups()).casefold() for term in held):
+            filled = iter([_words(slot, work, _LOOSE - 1) for slot in slots.groups()])
+            return [word for piece in pieces for word in (next(filled) if piece in "…#" else [piece])]
+    return []
+
+
+def _words(text: str, work: _Work, most: int) -> list[str]:
+    """The translated pieces of a text, longest known phrase first; of more than `most` words it is loose."""
+    pieces, at, said = _PIECE.findall(text), 0, list[str]()
     while at < len(pieces):
-        for end in range(min(len(pieces), at + 2 * _LONGEST), at, -1):
-            phrase = _singular("".join(pieces[at:end]), known)
-            if phrase is not None and pieces[at].strip():
-                said.append(known[phrase])
-                at = end
-                break
-        else:
-            piece = pieces[at]
-            at += 1
-            if piece.strip() and piece.casefold() not in _DROPPED and piece not in _COUNTED:
-                said.append(piece)
-                unknown += [piece] if piece[0].isalpha() and piece not in _OWN else []
+        piece = pieces[at]
+        ends = range(min(len(pieces), at + 2 * _LONGEST), at, -1) if piece.strip() else ()
+        found = ((end, key) for end in ends if (key := _singular("".join(pieces[at:end]), work.known)) is not None)
+        end, phrase = next(found, (at + 1, None))
+        if phrase is not None:
+            said.append(work.known[phrase])
+        elif piece.strip() and piece.casefold() not in _DROPPED and piece not in _COUNTED:
+            said.append(piece)
+            if piece[0].isalpha() and piece not in _OWN:
+                work.unknown[piece] = None
+        at = end
+    work.loose |= sum(word[:1].isalpha() and word not in _OWN for word in said) > most
     return said
 
 
@@ -132,6 +166,8 @@ def _joined_english(words: Iterable[str]) -> str:
     for word in words:
         word = _BACK.get(word, word)
         word = "I" if word == "i" else word.replace("i would", "I would")
+        text = re.sub(r" (?:the|an?)$", "", text) if _BOUND.match(word) else text
+        text = re.sub(r" a$", " an", text) if word[0] in "aeiou" else text
         glued = not text or word in ",.?!:;)" or text.endswith("(") or (_CJK.match(word) and _CJK.match(text[-1]))
         text += word if glued else f" {word}"
     return text[:1].upper() + text[1:]
@@ -139,47 +175,59 @@ def _joined_english(words: Iterable[str]) -> str:
 
 def _dates(text: str, chinese: bool) -> str:
     """Calendar dates in the other language's form."""
-    if not chinese:
-        text = re.sub(r"(\d{4})年(\d{1,2})月(\d{1,2})[日号]", lambda d: f"{_month(d[2])} {d[3]}, {d[1]}", text)
-        return re.sub(r"(\d{1,2})月(\d{1,2})[日号]", lambda d: f"{_month(d[1])} {d[2]}", text)
     names = "|".join(_MONTHS)
-    text = re.sub(
-        rf"\b({names}) (\d{{1,2}}), (\d{{4}})", lambda d: f"{d[3]}年{_MONTHS.index(d[1]) + 1}月{d[2]}日", text
-    )
-    text = re.sub(rf"\b(\d{{1,2}}) ({names}) (\d{{4}})", lambda d: f"{d[3]}年{_MONTHS.index(d[2]) + 1}月{d[1]}日", text)
-    return re.sub(r"\b(\d{4})-(\d{2})-(\d{2})\b", lambda d: f"{d[1]}年{int(d[2])}月{int(d[3])}日", text)
+    if chinese:
+        text = re.sub(rf"\b({names}) (\d{{1,2}}), (\d{{4}})", r"\3年\1月\2日", text)
+        text = re.sub(rf"\b(\d{{1,2}}) ({names}) (\d{{4}})", r"\3年\2月\1日", text)
+        text = re.sub(r"\b(\d{4})-0?(\d{1,2})-0?(\d{1,2})\b", r"\1年\2月\3日", text)
+        return re.sub(rf"({names})月", lambda found: f"{_MONTHS.index(found[1]) + 1}月", text)
+    named = re.sub(r"(\d{1,2})月(\d{1,2})[日号]", lambda d: f"{_MONTHS[(int(d[1]) - 1) % 12]} {d[2]}", text)
+    return re.sub(rf"(\d{{4}})年((?:{names}) \d{{1,2}})", r"\2, \1", named)
 
 
-def _month(number: str) -> str:
-    return _MONTHS[(int(number) - 1) % 12]
-
-
-def _note(unknown: list[str], chinese: bool) -> str:
-    if not unknown:
-        return ""
-    shown = ("、" if chinese else ", ").join(unknown[:_MOST_NAMED]) + ("…" if len(unknown) > _MOST_NAMED else "")
-    return f"【沙箱词表里没有：{shown}】" if chinese else f" [not in the sandbox's glossary: {shown}]"
+def _note(work: _Work) -> str:
+    if not work.unknown:
+        return ("【逐词直译】" if work.chinese else " [word for word]") if work.loose else ""
+    shown = ("、" if work.chinese else ", ").join(list(work.unknown)[:_MOST_NAMED])
+    shown += "…" if len(work.unknown) > _MOST_NAMED else ""
+    return f"【沙箱词表里没有：{shown}】" if work.chinese else f" [not in the sandbox's glossary: {shown}]"
 
 
 def _replaced(text: str, terms: Mapping[str, str]) -> str:
     for source, target in terms.items():
-        text = re.sub(re.escape(source), target.replace("\\", r"\\\\"), text, flags=re.IGNORECASE)
+        text = re.sub(re.escape(source), target.replace("\\", r"\\"), text, flags=re.IGNORECASE)
     return text
+
+
+@cache
+def _pairs(chinese: bool) -> list[tuple[str, str]]:
+    """What the glossary has in one language, and what it is in the other."""
+    lines = files("qwenkit.sandbox").joinpath("data/glossary.txt").read_text("utf-8").splitlines()
+    pairs = [pair.split(" = ") for line in lines if not line.startswith("#") for pair in line.split("; ")]
+    return [(english, zh) if chinese else (zh, english) for english, zh in pairs]
 
 
 @cache
 def _glossary(chinese: bool) -> dict[str, str]:
     """English to Chinese, or back; the first word of several with one meaning is the one that comes back."""
-    lines = files("qwenkit.sandbox").joinpath("data/glossary.txt").read_text("utf-8").splitlines()
-    pairs = [pair.split(" = ") for line in lines if not line.startswith("#") for pair in line.split("; ")]
-    found: dict[str, str] = {}
-    for english, zh in pairs:
-        found.setdefault(*((english, zh) if chinese else (zh, english)))
+    return {said.casefold(): meant for said, meant in reversed(_pairs(chinese)) if "…" not in said}
+
+
+@cache
+def _frames(chinese: bool) -> list[tuple[re.Pattern[str], list[str]]]:
+    """Sentences with slots, `…` for words and `#` for an hour: the look of each, and the pieces of what it means."""
+    found = []
+    for said, meant in _pairs(chinese):
+        if "…" in said:
+            shape = re.sub(" (the|an?|any) …", " …", said).replace("…", _SLOT[chinese]).replace("#", _HOUR[chinese])
+            pattern = re.compile(shape if chinese else f"(?:请问)?{shape}", re.IGNORECASE)
+            found.append((pattern, re.findall(r"[…#]|[^…#\s][^…#]*(?<!\s)", meant)))
     return found
 
 
 def _language(name: str) -> str:
-    return _NAMES.get(name.lower(), name.lower())
+    name = name.lower().replace("-", "_")
+    return _NAMES.get(name, name)
 
 
 def _bare(text: str) -> str:

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from starlette.datastructures import QueryParams
 
+from qwenkit.sandbox import files
 from qwenkit.sandbox.errors import invalid
 from qwenkit.sandbox.response_items import Json
 from qwenkit.sandbox.store import Store
 
 LIFE = 7 * 24 * 3600.0  # seconds
-_USUAL_PAGE, _LARGEST_PAGE = 20, 100
+_USUAL_AND_MOST = (20, 100)  # items on a page
 
 
 class Kept(NamedTuple):
@@ -76,8 +77,8 @@ class Conversations:
             " id TEXT NOT NULL, item TEXT NOT NULL, UNIQUE (conversation, id))"
         )
 
-    def make(self, name: str, made_at: int) -> None:
-        self._store.run("INSERT INTO conversations VALUES (?, ?, '{}', 0)", name, made_at)
+    def make(self, name: str, made_at: int, metadata: Json) -> None:
+        self._store.run("INSERT INTO conversations VALUES (?, ?, ?, 0)", name, made_at, json.dumps(metadata))
 
     def exists(self, name: str) -> bool:
         """Whether there is or ever was one of this name."""
@@ -113,25 +114,12 @@ class Conversations:
 
 def page(items: list[Json], query: QueryParams) -> Json:
     """One page of items given oldest first, as `after`, `limit` and `order` ask."""
-    order, after = query.get("order", "desc"), query.get("after")
+    order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise invalid(f"Invalid 'order': {order}. Supported values are: ('asc','desc').")
-    rows = items if order == "asc" else items[::-1]
-    start = 0
-    if after:
-        start = next((at for at, item in enumerate(rows, 1) if item["id"] == after), 0)
-        if not start:
-            raise invalid(f"Invalid 'after': there is no item with id '{after}'.")
-    limit = _limit(query.get("limit", str(_USUAL_PAGE)))
-    return listed(rows[start : start + limit], has_more=start + limit < len(rows))
+    return listed(*files.page(items if order == "asc" else items[::-1], query, *_USUAL_AND_MOST))
 
 
 def listed(items: list[Json], has_more: bool = False) -> Json:
     first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
     return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}
-
-
-def _limit(asked: str) -> int:
-    if not (asked.isascii() and asked.isdecimal() and len(asked) < 9 and 1 <= int(asked) <= _LARGEST_PAGE):
-        raise invalid(f"Invalid 'limit': {asked}. Expected a value between [1,{_LARGEST_PAGE}].")
-    return int(asked)

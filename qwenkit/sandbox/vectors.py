@@ -18,10 +18,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from qwenkit.sandbox.retrieval import terms
+from qwenkit.sandbox.senses import FIRST_HAN, longest, senses
 
 Features = Mapping[str, float]
 
@@ -29,7 +29,6 @@ _VOCABULARY = 151_643  # places of a sparse vector, as many as Qwen's tokenizer 
 _TERM, _SENSE, _PAIR, _SIGN, _TRIPLE, _MARK = 1.0, 1.6, 0.6, 0.35, 0.25, 0.1
 _ASKED = 0.12  # what the text type and the instruction add, so that a query stays close to the same document
 _RUN = re.compile(r"\w+|[^\w\s]")
-_FIRST_HAN = "\u3400"
 _HAN = re.compile("[\u3400-\u9fff]")
 _MIXERS = tuple(int.from_bytes(hashlib.blake2b(bytes([n]), digest_size=8).digest(), "little") | 1 for n in range(16))
 _SIDE = 64  # pixels of the square a picture is measured in
@@ -59,9 +58,9 @@ def _counted(text: str) -> Counter[str]:
     found = Counter(terms(text))
     for term, count in found.items():
         counts[f"t:{term}"] += count
-    known = [(term, count) for term, count in found.items() if term in _senses() and term[0] < _FIRST_HAN]
+    known = [(term, count) for term, count in found.items() if term in senses() and term[0] < FIRST_HAN]
     for word, count in [*known, *Counter(_chinese().findall(text)).items()]:
-        for sense in _senses()[word]:
+        for sense in senses()[word]:
             counts[f"#{sense}"] += count
     for run, count in Counter(_RUN.findall(text)).items():
         edged = f"<{run}>"
@@ -77,36 +76,12 @@ def _weight(name: str) -> float:
     """What a feature counts by its kind: a sense most, a mark of punctuation least."""
     if name[0] != "t":
         return {"#": _SENSE, "g": _TRIPLE, "m": _MARK}[name[0]]
-    return _TERM if name[2] < _FIRST_HAN else _PAIR if len(name) == 4 else _SIGN
-
-
-@cache
-def _senses() -> dict[str, tuple[str, ...]]:
-    """term -> the senses it may have: those of our own list, and pairs of the translator's glossary that it lacks."""
-    found: dict[str, tuple[str, ...]] = {}
-    for line in _read("senses.txt").splitlines():
-        words = [] if line.startswith("#") else line.split()
-        for key in dict.fromkeys(map(_key, words)):
-            found[key] = (*found.get(key, ()), words[0])
-    for pair in _read("glossary.txt").replace("\n", ";").split(";"):
-        english, _, chinese = (side.strip() for side in pair.partition("="))
-        if len(terms(english)) == 1 and len(chinese) > 1 and found.keys().isdisjoint({_key(english), chinese}):
-            found[_key(english)] = found[chinese] = (english,)
-    return found
-
-
-def _key(word: str) -> str:
-    return word if word[0] >= _FIRST_HAN else (terms(word) or [word])[0]
-
-
-def _read(name: str) -> str:
-    return files("qwenkit.sandbox").joinpath("data", name).read_text("utf-8")
+    return _TERM if name[2] < FIRST_HAN else _PAIR if len(name) == 4 else _SIGN
 
 
 @cache
 def _chinese() -> re.Pattern[str]:
-    words = sorted((word for word in _senses() if word[0] >= _FIRST_HAN), key=lambda word: (-len(word), word))
-    return re.compile("|".join(words))
+    return longest(list(senses()))
 
 
 def of_picture(data: bytes) -> Picture:

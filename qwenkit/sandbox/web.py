@@ -6,6 +6,7 @@ that nobody takes it for the web. Ranking is BM25 over title and text; when noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 
 from qwenkit.sandbox.retrieval import Ranking
 
+_HAN = re.compile("[\u3400-\u9fff]")
+_WORTH = (0.9, 0.45)  # how well a page must fit; in Chinese less, where pairs of characters are noisy
 LABEL = "the sandbox's bundled page set, not the web"
 
 
@@ -26,13 +29,17 @@ class Page(NamedTuple):
     text: str
 
 
-def search(query: str, most: int = 5, sites: Iterable[str] = (), worth: float = 0.0) -> list[Page]:
-    """The pages that share terms with the query, best first; with `sites`, only those of these hosts.
+def search(query: str, most: int = 5, sites: Iterable[str] = (), *, loosely: bool = False) -> list[Page]:
+    """The pages that are about what the query asks, best first; with `sites`, only those of these hosts.
 
-    `worth` is the share of the best possible score that a page must reach.
+    A page must hold a fair share of the query's terms, because one that shares a common word is no answer; `loosely`,
+    any will do.
     """
-    pages, wanted, least = _pages(), frozenset(sites), worth * _ranking().ceiling(query)
-    found = (pages[found.place] for found in _ranking().best(query) if found.score >= least)
+    ranking, wanted = _ranking(), frozenset(sites)
+    ceiling = ranking.ceiling(query) or 1.0
+    fits = {each.place: each.score / ceiling + ranking.covered(query, each.place) for each in ranking.best(query)}
+    least = 0.0 if loosely else max(_WORTH[bool(_HAN.search(query))], max(fits.values(), default=0.0) / 2)
+    found = (_pages()[place] for place, fit in fits.items() if fit >= least)
     return [page for page in found if not wanted or page.site in wanted][:most]
 
 

@@ -15,6 +15,7 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future, wait
 from typing import Any
 
 Job = Callable[[], Any]
@@ -43,7 +44,7 @@ async def work_async(jobs: Sequence[Job]) -> list[Any]:
 
 
 async def _begun(job: Job) -> Any:
-    value = job() if getattr(job, "waits", False) else await asyncio.to_thread(job)
+    value = await asyncio.to_thread(job)  # calling an async function only begins it
     return await value if inspect.isawaitable(value) else value
 
 
@@ -62,41 +63,28 @@ def _elsewhere(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
     """Await them on a loop of their own. Who interrupts the cell cancels them, and waits until they have ended."""
     if not waiting:
         return []
-    outcome: list[list[Any]] = []
-    failure: list[BaseException] = []
-    running: list[tuple[asyncio.AbstractEventLoop, Any]] = []
-    began, over = threading.Event(), threading.Event()
+    begun: Future[Any] = Future()
+    over: Future[list[Any]] = Future()
 
     async def main() -> list[Any]:
-        running.append((asyncio.get_running_loop(), asyncio.current_task()))
-        began.set()
+        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
         return await _together(waiting)
 
     def thread() -> None:
         try:
-            outcome.append(asyncio.run(main()))
+            over.set_result(asyncio.run(main()))
         except BaseException as error:  # carried over, to be raised where the user is
-            failure.append(error)
-        finally:
-            began.set()
-            over.set()
+            over.set_exception(error)
 
     helper = threading.Thread(target=contextvars.copy_context().run, args=(thread,), name="qwenkit-tools")
     try:
         helper.start()
-        over.wait()  # not join: an interrupted join takes the thread for ended
+        wait([over])  # not join: an interrupted join takes the thread for ended
     except BaseException:
-        began.wait(_STARTED)
-        for loop, task in running:
-            _cancel(loop, task)
-            over.wait()
+        with contextlib.suppress(TimeoutError, RuntimeError):  # never begun, or ended by itself meanwhile
+            loop, task = begun.result(_STARTED)
+            loop.call_soon_threadsafe(task.cancel)
+            wait([over])
         raise
     helper.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
-
-
-def _cancel(loop: asyncio.AbstractEventLoop, task: Any) -> None:
-    with contextlib.suppress(RuntimeError):  # it ended by itself meanwhile
-        loop.call_soon_threadsafe(task.cancel)
+    return over.result()

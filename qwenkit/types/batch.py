@@ -9,8 +9,7 @@ import msgspec
 
 from qwenkit.types._shown import Shown
 from qwenkit.types.files import Rows
-from qwenkit.types.reply import Reply
-from qwenkit.types.usage import Cost, Usage
+from qwenkit.types.outcomes import Outcomes
 
 ENDED = ("completed", "failed", "expired", "cancelled")
 
@@ -40,7 +39,7 @@ class LineErrors(msgspec.Struct, frozen=True):
     data: list[LineError] = []
 
 
-class Batch(Shown, msgspec.Struct, frozen=True):
+class Batch(Shown, msgspec.Struct, frozen=True, rename={"counts": "request_counts"}):
     """One job. It goes on whether anybody looks or not; `qwen.batches.get(id)` looks again, also tomorrow."""
 
     id: str = ""
@@ -50,7 +49,7 @@ class Batch(Shown, msgspec.Struct, frozen=True):
     output_file_id: str | None = None
     error_file_id: str | None = None
     completion_window: str = ""
-    request_counts: Counts = Counts()
+    counts: Counts = Counts()
     errors: LineErrors | None = None
     metadata: dict[str, Any] | None = None
     created_at: int | None = None
@@ -59,10 +58,6 @@ class Batch(Shown, msgspec.Struct, frozen=True):
     completed_at: int | None = None
     failed_at: int | None = None
     cancelled_at: int | None = None
-
-    @property
-    def counts(self) -> Counts:
-        return self.request_counts
 
     @property
     def name(self) -> str:
@@ -85,7 +80,7 @@ class Batch(Shown, msgspec.Struct, frozen=True):
 class BatchList(Rows[Batch]):
     """What `qwen.batches.list()` gives."""
 
-    kind = "batches"
+    kinds = ("batch", "batches")
 
 
 class FailedLine(msgspec.Struct, frozen=True):
@@ -96,7 +91,7 @@ class FailedLine(msgspec.Struct, frozen=True):
     error: Exception
 
 
-class BatchResults(Shown, Sequence[Any]):
+class BatchResults(Outcomes, Sequence[Any]):
     """`results[i]` answers prompt `i`: a `Reply` (for texts to embed an `Embeddings`), or the error of that line."""
 
     def __init__(self, batch: Batch, outcomes: dict[str, Any], *, model: str = "", sandbox: bool = False) -> None:
@@ -129,31 +124,6 @@ class BatchResults(Shown, Sequence[Any]):
     @property
     def answered(self) -> list[Any]:
         return [each for each in self if not isinstance(each, Exception)]
-
-    @property
-    def texts(self) -> list[str | None]:
-        """The answers' texts in order, None where there is none."""
-        return [each.text if isinstance(each, Reply) else None for each in self]
-
-    @property
-    def values(self) -> list[Any]:
-        """The typed values of a job with `schema=…`, None where there is none."""
-        return [each.value if isinstance(each, Reply) else None for each in self]
-
-    @property
-    def usage(self) -> Usage:
-        told = [each.usage for each in self.answered if each.usage]
-        return Usage(
-            prompt_tokens=sum(each.prompt for each in told),
-            completion_tokens=sum(each.completion for each in told),
-            total_tokens=sum(each.total for each in told),
-        )
-
-    @property
-    def cost(self) -> Cost | None:
-        """All lines together at the batch price, half of the ordinary one; an estimate."""
-        told = [each.cost for each in self.answered if each.cost]
-        return Cost(sum(each.amount for each in told), told[0].currency, told[0].dated) if told else None
 
     def __repr__(self) -> str:
         failed = f", {len(self.failed)} failed" if self.failed else ""

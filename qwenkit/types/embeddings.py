@@ -5,7 +5,8 @@ numpy is loaded when the first vector is asked for; until then the numbers rest 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ class SparseTerm(msgspec.Struct, frozen=True):
     token: str = ""
 
 
-class Embeddings(Shown):
+class Embeddings(Shown, msgspec.Struct, dict=True, eq=False):
     """Vectors in the order of `texts`. `floats` are their numbers as float32, row after row, `size` in each.
 
     >>> from array import array
@@ -35,39 +36,31 @@ class Embeddings(Shown):
     ['cat', 'kitten']
     """
 
-    def __init__(
-        self,
-        texts: Sequence[str],
-        floats: bytes = b"",
-        size: int = 0,
-        *,
-        sparse: list[list[SparseTerm]] | None = None,
-        kinds: list[str] | None = None,
-        usage: Usage | None = None,
-        model: str = "",
-        receipts: list[Receipt] | None = None,
-        bodies: list[bytes] | None = None,
-    ) -> None:
-        self.texts = list(texts)
-        self.floats = floats
-        self.size = size
-        self.sparse = sparse or []
-        self.kinds = kinds or []
-        self.usage = usage
-        self.model = model
-        self.receipts = receipts or []
-        self.bodies = bodies or []
-        self._array: Any = None
+    texts: list[str]
+    floats: bytes = b""
+    size: int = 0
+    sparse: list[list[SparseTerm]] = []
+    kinds: list[str] = []  # of contents: text, image, fusion …
+    usage: Usage | None = None
+    model: str = ""
+    receipts: list[Receipt] = []  # one for each call it took
+    bodies: list[bytes] = []
 
-    @property
+    @cached_property
     def array(self) -> Any:
         """The vectors as a numpy array, a row for each text, float32."""
-        if self._array is None:
-            import numpy as np
+        import numpy as np
 
-            rows = len(self.texts) if self.size else 0
-            self._array = np.frombuffer(self.floats, "<f4").reshape(rows, self.size)
-        return self._array
+        return np.frombuffer(self.floats, "<f4").reshape(len(self.texts) if self.size else 0, self.size)
+
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt of the first call; `receipts` has them all."""
+        return self.receipts[0] if self.receipts else Receipt()
+
+    @receipt.setter
+    def receipt(self, told: Receipt) -> None:
+        self.receipts = [told]
 
     @property
     def cost(self) -> Cost | None:
@@ -77,8 +70,7 @@ class Embeddings(Shown):
 
     @property
     def request_id(self) -> str:
-        """The id of the first call; `receipts` has them all."""
-        return self.receipts[0].request_id if self.receipts else ""
+        return self.receipt.request_id
 
     @property
     def raw(self) -> Any:
@@ -91,8 +83,9 @@ class Embeddings(Shown):
         import numpy as np
 
         there = self if other is None else other
-        if there.size != self.size:
-            raise ValueError(f"vectors of {self.size} and of {there.size} numbers cannot be compared: embed both alike")
+        if not isinstance(there, Embeddings) or there.size != self.size:
+            size = getattr(there, "size", "no")
+            raise ValueError(f"vectors of {self.size} and of {size} numbers cannot be compared: embed both alike")
         one, two = (_units(np.asarray(each.array, dtype=np.float64)) for each in (self, there))
         return np.clip(one @ two.T, -1.0, 1.0)
 
@@ -101,27 +94,28 @@ class Embeddings(Shown):
 
         A new question is embedded first: `books.nearest(qwen.embeddings("…", text_type="query"))`.
         """
-        asked, name = self._asked(query)
+        if not self.size:
+            raise ValueError('there are no dense vectors to compare: embed with output_type="dense"')
+        asked = self._asked(query)
         cosines = self.similarity(asked)[:, 0].tolist()
-        best = sorted(range(len(cosines)), key=lambda place: -cosines[place])[: max(k, 0)]
+        best = sorted(range(len(cosines)), key=lambda place: -cosines[place])[: max(int(k), 0)]
         rows = [Ranked(place, cosines[place], self.texts[place]) for place in best]
-        return Ranking(rows, query=name, of=len(self), measure="cosine", model=self.model)
+        return Ranking(rows, query=asked.texts[0], of=len(self), measure="cosine", model=self.model)
 
-    def _asked(self, query: Any) -> tuple[Embeddings, str]:
+    def _asked(self, query: Any) -> Embeddings:
         if isinstance(query, str):
             if query not in self.texts:
                 how = 'embed it first: .nearest(qwen.embeddings("…"))'
                 raise ValueError(f"{query[:60]!r} is none of these texts; {how}")
-            place = self.texts.index(query)
-            return self[place : place + 1], query
+            query = self[self.texts.index(query) :][:1]
         if isinstance(query, Embeddings):
             if len(query) != 1:
                 raise ValueError(f"nearest takes one query, not {len(query)}; take one: queries[:1], or similarity()")
-            return query, query.texts[0]
+            return query
         import numpy as np
 
         vector = np.asarray(query, dtype="<f4").reshape(-1)
-        return Embeddings([""], vector.tobytes(), len(vector)), ""
+        return Embeddings([""], vector.tobytes(), len(vector))
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -133,14 +127,8 @@ class Embeddings(Shown):
         """One vector, or with a slice some of the embeddings."""
         if not isinstance(place, slice):
             return self.array[place]
-        return Embeddings(
-            self.texts[place],
-            self.array[place].tobytes(),
-            self.size,
-            sparse=self.sparse[place],
-            kinds=self.kinds[place],
-            model=self.model,
-        )
+        texts, sparse, kinds = self.texts[place], self.sparse[place], self.kinds[place]
+        return Embeddings(texts, self.array[place].tobytes(), self.size, sparse, kinds, model=self.model)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """What `numpy.asarray(embeddings)` gives."""
@@ -149,6 +137,22 @@ class Embeddings(Shown):
     def __repr__(self) -> str:
         tokens = self.usage.total if self.usage else 0
         return f"Embeddings({len(self)} × {self.size}, model={self.model!r}, tokens={tokens})"
+
+
+def joined(parts: list[Embeddings]) -> Embeddings:
+    """The embeddings of several calls as one, in their order."""
+    bills = [part.usage for part in parts if part.usage]
+    return Embeddings(
+        [text for part in parts for text in part.texts],
+        b"".join(part.floats for part in parts),
+        parts[0].size if parts else 0,
+        [row for part in parts for row in part.sparse],
+        [kind for part in parts for kind in part.kinds],
+        Usage(sum(each.prompt for each in bills), total_tokens=sum(each.total for each in bills)) if bills else None,
+        parts[0].model if parts else "",
+        [receipt for part in parts for receipt in part.receipts],
+        [body for part in parts for body in part.bodies],
+    )
 
 
 def _units(rows: Any) -> Any:

@@ -47,7 +47,7 @@ def documents(*ids: str) -> Message:
 class Rows(Shown, Generic[T]):
     """A list from the service, newest first as it came; every page of it."""
 
-    kind = "rows"
+    kinds = ("row", "rows")
 
     def __init__(self, rows: list[T]) -> None:
         self.rows = rows
@@ -62,13 +62,13 @@ class Rows(Shown, Generic[T]):
         return self.rows[place]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} {self.kind})"
+        return f"{type(self).__name__}({len(self)} {self.kinds[len(self) != 1]})"
 
 
 class FileList(Rows[StoredFile]):
     """What `qwen.files.list()` gives."""
 
-    kind = "files"
+    kinds = ("file", "files")
 
     @property
     def bytes(self) -> int:

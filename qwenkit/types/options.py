@@ -73,5 +73,18 @@ class ConversationOptions(ChatOptions, total=False):
     run_tools: bool
 
 
+class NativeOptions(ChatOptions, total=False):
+    """Keyword options of `qwen.native.generate(...)` and `.multimodal(...)`; they travel as `parameters`."""
+
+    result_format: str
+    incremental_output: bool
+    max_input_tokens: int
+    clear_thinking: bool
+    vl_enable_image_hw_output: bool
+    ocr_options: Mapping[str, Any]
+
+
 FRIENDLY = frozenset({"thinking", "schema", "prefix", "extra", "timeout"})
 KNOWN = frozenset(ChatOptions.__annotations__)
+NATIVE_ONLY = frozenset(NativeOptions.__annotations__) - KNOWN
+NATIVE = (KNOWN | NATIVE_ONLY) - {"stream_options", "modalities", "audio"}

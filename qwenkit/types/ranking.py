@@ -27,29 +27,17 @@ class Ranked(msgspec.Struct, frozen=True):
         return str(self.document)
 
 
-class Ranking(Shown):
+class Ranking(Shown, msgspec.Struct):
     """Rows, best first, out of `of` documents. `measure` names the score; relevance compares within one answer only."""
 
-    def __init__(
-        self,
-        rows: list[Ranked],
-        *,
-        query: str = "",
-        of: int = 0,
-        measure: str = "relevance",
-        usage: Usage | None = None,
-        model: str = "",
-        receipt: Receipt | None = None,
-        body: bytes = b"",
-    ) -> None:
-        self.rows = rows
-        self.query = query
-        self.of = of or len(rows)
-        self.measure = measure
-        self.usage = usage
-        self.model = model
-        self.receipt = receipt or Receipt()
-        self.body = body
+    rows: list[Ranked]
+    query: str = ""
+    of: int = 0
+    measure: str = "relevance"
+    usage: Usage | None = None
+    model: str = ""
+    receipt: Receipt = msgspec.field(default_factory=Receipt)
+    body: bytes = b""
 
     @property
     def texts(self) -> list[str]:

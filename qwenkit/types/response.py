@@ -1,23 +1,23 @@
 """What the Responses API gives back: a list of items, of which the answer's text is only one kind.
 
-`Response` keeps the names of `Reply` where the idea is the same (text, thinking, tool_calls, usage, cost, raw). An
-`Item` holds what the service sent in `raw` and reads the known fields from it on demand: a field that is missing or of
-another type is empty, and an item of a kind nobody knows yet is an item all the same. `qwenkit.display.response` draws.
+A `Response` is a `Reply` (text, thinking, tool_calls, usage, cost, …) that was made of items. An `Item` holds what the
+service sent in `raw` and reads the known fields from it on demand: a field that is missing or of another type is empty,
+and an item of a kind nobody knows yet is an item all the same. `qwenkit.display.response` draws.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import msgspec
 
 from qwenkit.types._shown import Shown
-from qwenkit.types.reply import Choice, Receipt, ToolCall, ToolFragment, _plain
-from qwenkit.types.tools import Round
-from qwenkit.types.usage import Cost, Usage
+from qwenkit.types.files import Rows
+from qwenkit.types.reply import Choice, Receipt, Reply, ToolCall, ToolFragment
+from qwenkit.types.usage import Usage
 
 
 class Source(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -29,27 +29,35 @@ class Source(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     score: float | None = None
 
 
+class _Word:
+    """A text that an item has under one of these names."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __get__(self, item: Item | None, owner: type) -> str:
+        return next((text for name in self._names if item and (text := _text(item.raw, name))), "")
+
+
 class Item(Shown, msgspec.Struct, frozen=True):
     """One item of a response or a conversation; `raw` is all of it, the properties are what is known by name."""
 
     raw: dict[str, Any] = {}
 
+    id = _Word("id")
+    status = _Word("status")
+    role = _Word("role")
+    name = _Word("name")
+    arguments = _Word("arguments", "input")  # what a tool was called with, as JSON text
+    call_id = _Word("call_id")
+    goal = _Word("goal")
+    code = _Word("code")
+    server = _Word("server_label")  # the MCP server a call went to
+
     @property
     def type(self) -> str:
         """`message`, `reasoning`, `function_call`, `web_search_call`, …; messages may come without it."""
-        return self._word("type") or ("message" if "role" in self.raw else "")
-
-    @property
-    def id(self) -> str:
-        return self._word("id")
-
-    @property
-    def status(self) -> str:
-        return self._word("status")
-
-    @property
-    def role(self) -> str:
-        return self._word("role")
+        return _text(self.raw, "type") or ("message" if "role" in self.raw else "")
 
     @property
     def text(self) -> str:
@@ -60,22 +68,8 @@ class Item(Shown, msgspec.Struct, frozen=True):
     @property
     def thinking(self) -> str:
         """The words of a reasoning item."""
-        return (
-            (_joined(self.raw.get("summary")) or _joined(self.raw.get("content"))) if self.type == "reasoning" else ""
-        )
-
-    @property
-    def name(self) -> str:
-        return self._word("name")
-
-    @property
-    def arguments(self) -> str:
-        """What a tool was called with, as JSON text."""
-        return self._word("arguments") or self._word("input")
-
-    @property
-    def call_id(self) -> str:
-        return self._word("call_id")
+        thought = _joined(self.raw.get("summary")) or _joined(self.raw.get("content"))
+        return thought if self.type == "reasoning" else ""
 
     @property
     def output(self) -> str:
@@ -91,50 +85,29 @@ class Item(Shown, msgspec.Struct, frozen=True):
     @property
     def queries(self) -> list[str]:
         """What a search looked for."""
-        for place in (self._action, self.raw, _parsed(self.arguments)):
-            found = place.get("queries") or [place.get("query")]
-            words = [word for word in found if isinstance(word, str) and word] if isinstance(found, list) else []
-            if words:
-                return words
-        return []
+        places = (self._action, self.raw, _parsed(self.arguments))
+        return next((found for each in places if (found := _texts(each.get("queries") or [each.get("query")]))), [])
 
     @property
     def sources(self) -> list[Source]:
         """What a search found: pages, pictures, or passages of files."""
         found = self._action.get("sources") or self.raw.get("results") or _parsed(self.output, list)
-        return [_source(each) for each in _dicts(found)]
+        return [_source(each) for each in dicts(found)]
 
     @property
     def urls(self) -> list[str]:
         """The pages an extractor read."""
-        urls = self.raw.get("urls")
-        return [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
-
-    @property
-    def goal(self) -> str:
-        return self._word("goal")
-
-    @property
-    def code(self) -> str:
-        return self._word("code")
+        return _texts(self.raw.get("urls"))
 
     @property
     def logs(self) -> str:
         """What the code printed."""
-        return "\n".join(_text(part, "logs") for part in _dicts(self.raw.get("outputs"))).strip("\n")
-
-    @property
-    def server(self) -> str:
-        """The MCP server a call went to."""
-        return self._word("server_label")
+        return "\n".join(_text(part, "logs") for part in dicts(self.raw.get("outputs"))).strip("\n")
 
     @property
     def _action(self) -> dict[str, Any]:
         action = self.raw.get("action")
         return action if isinstance(action, dict) else {}
-
-    def _word(self, name: str) -> str:
-        return _text(self.raw, name)
 
     def __repr__(self) -> str:
         told = self.text or self.thinking or self.name or ", ".join(self.queries) or self.goal or self.code
@@ -142,23 +115,10 @@ class Item(Shown, msgspec.Struct, frozen=True):
         return f"Item({self.type}{f': {told!r}' if told else ''})"
 
 
-class Items(Shown):
+class Items(Rows[Item]):
     """Items in a row, as a response was given them or a conversation holds them."""
 
-    def __init__(self, items: list[Item]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self.items)
-
-    def __getitem__(self, position: int) -> Item:
-        return self.items[position]
-
-    def __repr__(self) -> str:
-        return f"Items({len(self)})"
+    kinds = ("item", "items")
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -168,10 +128,10 @@ class Failure(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Response(Shown):
-    """A finished answer of the Responses API. `print(reply)` gives the text; a cell that ends in it shows a card."""
+class Response(Reply):
+    """A finished answer of the Responses API: a reply, with everything it was made of in `output`."""
 
-    __slots__ = ("body", "conversation", "events", "output", "previous", "receipt", "rounds", "usage", "wire")
+    __slots__ = ("conversation", "output", "previous", "wire")
 
     def __init__(
         self,
@@ -185,28 +145,19 @@ class Response(Shown):
     ) -> None:
         self.wire = dict(wire or {})
         self.output = output or []
-        self.usage = usage
         self.previous = _text(self.wire, "previous_response_id")
-        self.conversation = _conversation(self.wire.get("conversation"))
-        self.receipt = receipt or Receipt()
-        self.rounds: list[Round] = []  # the functions of yours that ran before this answer
-        self.body = body
-        self.events = events or []
-
-    @property
-    def id(self) -> str:
-        """What `previous=`, `get` and `delete` go by; an opaque text."""
-        return _text(self.wire, "id")
-
-    @property
-    def model(self) -> str:
-        return _text(self.wire, "model")
-
-    @property
-    def created(self) -> int:
-        """When the service began, in Unix seconds."""
-        told = self.wire.get("created_at")
-        return int(told) if isinstance(told, int | float) else 0
+        told, created = self.wire.get("conversation"), self.wire.get("created_at")
+        self.conversation = _text({"id": told} if isinstance(told, str) else told, "id")
+        super().__init__(
+            choices=[_choice(self.output, self.status)],
+            usage=usage,
+            id=_text(self.wire, "id"),  # what `previous=`, `get` and `delete` go by; an opaque text
+            model=_text(self.wire, "model"),
+            created=int(created) if isinstance(created, int | float) else 0,
+            receipt=receipt,
+            body=body,
+            events=events,
+        )
 
     @property
     def status(self) -> str:
@@ -214,31 +165,9 @@ class Response(Shown):
         return _text(self.wire, "status")
 
     @property
-    def text(self) -> str:
-        """The words of the answer: every message item's, joined."""
-        return "".join(item.text for item in self.output)
-
-    @property
-    def thinking(self) -> str:
-        """What the model reasoned, between its tools too; empty when it did not think."""
-        return "\n\n".join(item.thinking.strip("\n") for item in self.output if item.thinking)
-
-    @property
-    def tool_calls(self) -> list[ToolCall]:
-        """The functions of yours it asks for. Built-in tools have run already: they are in `output`."""
-        calls = [call for item in self.output if (call := item.tool_call) is not None]
-        return [msgspec.structs.replace(call, index=at) for at, call in enumerate(calls)]
-
-    @property
-    def choices(self) -> list[Choice]:
-        """The answer in the shape of a chat reply: always one choice, so that code for either reads both."""
-        return [Choice(text=self.text, thinking=self.thinking, tool_calls=self.tool_calls)]
-
-    @property
     def incomplete(self) -> str:
         """Why the answer was cut, such as `max_output_tokens`; empty when it was not."""
-        details = self.wire.get("incomplete_details")
-        told = _text(details, "reason") if isinstance(details, dict) else ""
+        told = _text(self.wire.get("incomplete_details"), "reason")
         return told or ("unknown" if self.status == "incomplete" else "")
 
     @property
@@ -248,28 +177,14 @@ class Response(Shown):
         return Failure(_text(told, "code"), _text(told, "message")) if isinstance(told, dict) else None
 
     @property
-    def request_id(self) -> str:
-        return self.receipt.request_id
-
-    @property
-    def cost(self) -> Cost | None:
-        """Estimated from list prices; None when the model has no known price."""
-        return self.receipt.cost
-
-    @property
     def raw(self) -> Any:
         """The answer as the service sent it: a dict, or for a stream the list of its event dicts."""
-        if self.events:
-            return [_plain(event) for event in self.events]
-        return _plain(self.body) if self.body else self.wire or None
+        return super().raw or self.wire or None
 
     def result(self, call: ToolCall | str, output: Any) -> dict[str, Any]:
         """The result of one of its `tool_calls`, for `qwen.responses([reply.result(call, …)], previous=reply)`."""
         text = import_module("qwenkit.protocol.results").text_of(output)
         return {"type": "function_call_output", "call_id": call if isinstance(call, str) else call.id, "output": text}
-
-    def __str__(self) -> str:
-        return self.text
 
     def __repr__(self) -> str:
         text = self.text if len(self.text) <= 60 else self.text[:59] + "…"
@@ -298,7 +213,7 @@ class ConversationObject(Shown, msgspec.Struct, frozen=True):
     """A conversation the service keeps. `created` is in Unix milliseconds, as the service has it here."""
 
     id: str = ""
-    created: int = 0
+    created: int = msgspec.field(name="created_at", default=0)
     metadata: dict[str, str] = {}
     deleted: bool = False
 
@@ -307,17 +222,34 @@ class ConversationObject(Shown, msgspec.Struct, frozen=True):
         return f"ConversationObject(metadata={self.metadata}{gone})"
 
 
-def _text(place: Mapping[str, Any], name: str) -> str:
-    value = place.get(name)
-    return value if isinstance(value, str) else ""
+def _choice(output: list[Item], status: str) -> Choice:
+    """The items as a chat answer has them. Built-in tools have run already: only functions are left to call."""
+    calls = [call for item in output if (call := item.tool_call)]
+    ended = {"completed": "tool_calls" if calls else "stop", "incomplete": "length"}
+    return Choice(
+        text="".join(item.text for item in output),
+        thinking="\n\n".join(item.thinking.strip("\n") for item in output if item.thinking),
+        finish_reason=ended.get(status),
+        tool_calls=[msgspec.structs.replace(call, index=at) for at, call in enumerate(calls)],
+    )
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The dicts in what should be a list of them."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
+def _text(place: Any, name: str) -> str:
+    value = place.get(name) if isinstance(place, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str) and each] if isinstance(value, list) else []
+
+
 def _joined(parts: Any) -> str:
-    return "".join(_text(part, "text") or _text(part, "refusal") for part in _dicts(parts))
+    return "".join(_text(part, "text") or _text(part, "refusal") for part in dicts(parts))
 
 
 def _parsed(text: str, kind: type = dict) -> Any:
@@ -332,7 +264,3 @@ def _source(told: Mapping[str, Any]) -> Source:
     score = told.get("score")
     title = _text(told, "title") or _text(told, "filename")
     return Source(_text(told, "url"), title, _text(told, "text"), score if isinstance(score, int | float) else None)
-
-
-def _conversation(told: Any) -> str:
-    return _text(told, "id") if isinstance(told, dict) else told if isinstance(told, str) else ""

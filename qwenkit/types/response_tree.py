@@ -25,7 +25,7 @@ class Turn(msgspec.Struct, frozen=True, repr_omit_defaults=True):
 
 
 class ResponseTree(Shown):
-    """The turns of a session in the order they were answered; `roots` and `after(turn)` walk them as a tree."""
+    """The turns of a session in the order they were answered; `after(turn)` walks them as a tree, from None."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -40,7 +40,9 @@ class ResponseTree(Shown):
                 return
             number = len(self.turns) + 1
             after = self._numbers.get(reply.previous, -1) if reply.previous else self._latest.get(reply.conversation, 0)
-            tools = [item.name or item.type.removesuffix("_call") for item in reply.output if _is_tool(item.type)]
+            tools = [
+                item.name or item.type.removesuffix("_call") for item in reply.output if item.type.endswith("_call")
+            ]
             self.turns.append(Turn(number, asked[:MOST_WORDS], reply.text[:MOST_WORDS], after, tools))
             self._numbers[reply.id] = number
             if reply.conversation:
@@ -48,9 +50,7 @@ class ResponseTree(Shown):
 
     def after(self, turn: Turn | None) -> list[Turn]:
         """The turns that go on from this one; from None, those that begin a chain."""
-        if turn is None:
-            return [each for each in self.turns if each.after < 1]
-        return [each for each in self.turns if each.after == turn.number]
+        return [each for each in self.turns if max(each.after, 0) == (turn.number if turn else 0)]
 
     def __len__(self) -> int:
         return len(self.turns)
@@ -60,7 +60,3 @@ class ResponseTree(Shown):
 
     def __repr__(self) -> str:
         return f"ResponseTree({len(self)} turns)"
-
-
-def _is_tool(kind: str) -> bool:
-    return kind.endswith("_call")

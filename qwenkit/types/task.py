@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from qwenkit.types._shown import Shown
+from qwenkit.types.files import Rows
 from qwenkit.types.reply import Receipt
 from qwenkit.types.usage import Usage
 
@@ -20,7 +21,7 @@ class Task(Shown):
     `output` is everything the service says about it, `urls` what it made; both are gone a day after it ended.
     """
 
-    __slots__ = ("body", "family", "id", "model", "output", "receipt", "status", "usage")
+    __slots__ = ("body", "id", "model", "output", "receipt", "status", "usage")
 
     def __init__(
         self,
@@ -30,7 +31,6 @@ class Task(Shown):
         output: dict[str, Any] | None = None,
         usage: Usage | None = None,
         model: str = "",
-        family: str = "",
         receipt: Receipt | None = None,
         body: bytes = b"",
     ) -> None:
@@ -39,7 +39,6 @@ class Task(Shown):
         self.output = output or {}
         self.usage = usage
         self.model = model
-        self.family = family
         self.receipt = receipt or Receipt()
         self.body = body
 
@@ -55,7 +54,7 @@ class Task(Shown):
     @property
     def urls(self) -> list[str]:
         """Where the results are, whichever fields this kind of task names them in."""
-        return list(_urls({name: value for name, value in self.output.items() if name != "task_metrics"}))
+        return list(_urls(self.output))
 
     @property
     def url(self) -> str:
@@ -97,21 +96,12 @@ class Task(Shown):
         return f"Task({self.id!r}, {self.status}{model})"
 
 
-class TaskTable(Shown):
+class TaskTable(Rows[Task]):
     """A page of tasks, latest first. `total` counts those on other pages too."""
 
     def __init__(self, rows: list[Task], total: int) -> None:
-        self.rows = rows
+        super().__init__(rows)
         self.total = total
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Task]:
-        return iter(self.rows)
-
-    def __getitem__(self, position: int) -> Task:
-        return self.rows[position]
 
     def __repr__(self) -> str:
         return f"TaskTable({len(self)} of {self.total} tasks)"

@@ -92,6 +92,12 @@ class Cost(msgspec.Struct, frozen=True):
     currency: str = "CNY"
     dated: str = ""
 
+    def __truediv__(self, other: Cost) -> float:
+        """How many times the other: `reply.thinking_cost / reply.cost` is a share."""
+        if not isinstance(other, Cost) or other.currency != self.currency:
+            return NotImplemented
+        return self.amount / other.amount
+
     def __str__(self) -> str:
         sign = {"CNY": "¥", "USD": "$"}.get(self.currency, self.currency + " ")
         if self.amount == 0:

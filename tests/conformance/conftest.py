@@ -14,6 +14,7 @@ from typing import Any
 import openai
 import pytest
 
+import qwenkit as qk
 from qwenkit.sandbox import Sandbox
 
 os.environ.update(NO_PROXY="*", no_proxy="*")
@@ -98,3 +99,33 @@ async def dash(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[A
     yield dashscope
     await dashscope.close_shared_aio_session()
     dashscope.close_shared_sync_session()
+
+
+# -- wire parity: both libraries ask a sandbox of their own, so that its latest request is surely theirs -----------
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[Sandbox]:
+    with Sandbox(key="sk-parity") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def qwen(recorder: Sandbox) -> Iterator[qk.Client]:
+    with qk.Client(api_key=recorder.key, base_url=recorder.url, max_retries=0, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def official(recorder: Sandbox) -> Iterator[openai.OpenAI]:
+    base_url = f"{recorder.url}/compatible-mode/v1"
+    with openai.OpenAI(api_key=recorder.key, base_url=base_url, max_retries=0, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def native(dash: Any, recorder: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`dashscope`, calling the recorder."""
+    monkeypatch.setattr(dash, "base_http_api_url", f"{recorder.url}/api/v1")
+    monkeypatch.setattr(dash, "api_key", recorder.key)
+    return dash

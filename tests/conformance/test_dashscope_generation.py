@@ -51,25 +51,21 @@ def test_newer_models_answer_as_messages_unasked(dash):
     )
 
 
-def test_a_prompt_in_place_of_messages(dash):
-    assert "391" in dash.Generation.call("qwen-plus", prompt="What is 17 * 23?").output.text
+FERRY = {"role": "system", "content": "The ferry leaves at nine."}
 
 
-def test_a_history_in_pairs(dash):
-    history = [{"user": "My name is Ada.", "bot": "Nice to meet you, Ada."}]
-    assert "Ada" in dash.Generation.call("qwen-plus", prompt="What is my name?", history=history).output.text
-
-
-def test_system_text_is_read(dash):
-    told = [
-        {"role": "system", "content": "The ferry leaves at nine."},
-        {"role": "user", "content": "When does it leave?"},
-    ]
-    assert "nine" in dash.Generation.call("qwen-plus", messages=told).output.text
-
-
-def test_chinese_comes_back_whole(dash):
-    assert "沙箱" in dash.Generation.call("qwen-plus", prompt="你是谁？").output.text
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"prompt": "What is 17 * 23?"}, "391"),
+        ({"prompt": "What is my name?", "history": [{"user": "My name is Ada.", "bot": "Hello, Ada."}]}, "Ada"),
+        ({"messages": [FERRY, {"role": "user", "content": "When does it leave?"}]}, "nine"),
+        ({"prompt": "你是谁？"}, "沙箱"),
+    ],
+    ids=["a prompt in place of messages", "a history in pairs", "a system text", "Chinese"],
+)
+def test_what_was_said_is_read(dash, asked, said):
+    assert said in dash.Generation.call("qwen-plus", **asked).output.text
 
 
 def test_the_same_seed_tells_the_same_story(dash):

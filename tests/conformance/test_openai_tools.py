@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 
-import openai
-import pytest
-
 
 def tool(name, description, **properties):
     parameters = {"type": "object", "properties": properties, "required": list(properties)}
@@ -77,12 +74,3 @@ async def test_the_helper_puts_parallel_calls_together(sdk):
     found = final.choices[0].message.tool_calls
     assert sorted(json.loads(call.function.arguments)["town"] for call in found) == ["Lima", "Oslo"]
     assert all(call.id.startswith("call_") and call.function.name == "rain_now" for call in found)
-
-
-async def test_thinking_and_tools_go_together(sdk):
-    chunks = await sdk.stream(QUESTION, tools=[RAIN], extra_body={"enable_thinking": True})
-    deltas = [chunk.choices[0].delta for chunk in chunks]
-    assert any(getattr(delta, "reasoning_content", None) for delta in deltas)
-    assert any(delta.tool_calls for delta in deltas)
-    with pytest.raises(openai.BadRequestError, match="thinking mode"):
-        await sdk.create(QUESTION, tools=[RAIN], tool_choice=FORCED, extra_body={"enable_thinking": True})

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from operator import attrgetter
 from typing import Any
 
 import openai
 import pytest
-from test_wire_parity_chat import HI, Case, latest, official, qwen, recorder, said
+from test_wire_parity_chat import HI, Case, latest, said
 
 import qwenkit as qk
 from qwenkit.protocol.structured import wire_schema
 from qwenkit.sandbox import Sandbox
-
-__all__ = ["official", "qwen", "recorder"]  # fixtures
 
 SCHEMA = {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"], "title": "Town"}
 STRICT = {"type": "json_schema", "json_schema": {"name": "Town", "strict": True, "schema": SCHEMA}}
@@ -22,9 +21,10 @@ WRAPPED = {
     "json_schema": {"name": "answer", "strict": True, "schema": wire_schema({"type": "integer"})},
 }
 MARKED = [{"type": "text", "text": "Read this.", "cache_control": {"type": "ephemeral"}}]
-OPTIONS = {"source_lang": "English", "target_lang": "Chinese"}
+OPTIONS = {"source_lang": "English", "target_lang": "Chinese", "domains": "Sea."}
 TERMS = [{"source": "harbour", "target": "海港"}]
 FIM = "<|fim_prefix|>def f(a):<|fim_suffix|>\n<|fim_middle|>"
+SAMPLING = {"temperature": 0.2, "max_tokens": 90, "stop": ["END"]}
 
 CASES: dict[str, Case] = {
     "a schema": Case(
@@ -78,50 +78,36 @@ CASES: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+TRANSLATION = Case(
+    {"model": "qwen-mt-plus", "messages": HI, "extra_body": {"translation_options": {**OPTIONS, "terms": TERMS}}},
+    "Hi",
+    {
+        "model": "qwen-mt-plus",
+        "to": "Chinese",
+        "source": "English",
+        "terms": {"harbour": "海港"},
+        "domains": "Sea.",
+    },
+)
+MIDDLE = Case({"model": "qwen-coder-turbo", "prompt": FIM, **SAMPLING}, "def f(a):", {"suffix": "\n", **SAMPLING})
+# The SDK's resource, ours, and how each is called.
+CALLS: dict[str, tuple[str, str, Case]] = {
+    **{name: ("chat.completions", "chat", case) for name, case in CASES.items()},
+    "a translation": ("chat.completions", "translate", TRANSLATION),
+    "a middle": ("completions", "completions", MIDDLE),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
 def test_both_say_the_same(name: str, streamed: bool, recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):
-    case = CASES[name]
+    resource, noun, case = CALLS[name]
     stream: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
     before = len(recorder.requests)
-    answer = official.chat.completions.create(**{"model": "qwen-plus", **case.official, **stream})
+    answer = attrgetter(resource)(official).create(**{"model": "qwen-plus", **case.official, **stream})
     list(answer) if streamed else None
-    theirs = latest(recorder, before)
+    theirs, call = latest(recorder, before), getattr(qwen, noun)
     with contextlib.suppress(qk.SchemaMismatch):  # the prompt says little; what was sent is the question
-        qwen.chat.stream(case.prompt, **case.ours).finish() if streamed else qwen.chat(case.prompt, **case.ours)
+        call.stream(case.prompt, **case.ours).finish() if streamed else call(case.prompt, **case.ours)
     assert said(latest(recorder, before + 1)) == said(theirs)
-
-
-@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
-def test_both_translate_alike(streamed: bool, recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):
-    stream: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
-    options = {**OPTIONS, "terms": TERMS, "domains": "Talk of sailors."}
-    before = len(recorder.requests)
-    answer = official.chat.completions.create(
-        model="qwen-mt-plus", messages=HI, extra_body={"translation_options": options}, **stream
-    )
-    list(answer) if streamed else None
-    ours = {"to": "Chinese", "source": "English", "terms": {"harbour": "海港"}, "domains": "Talk of sailors."}
-    call = (
-        qwen.translate.stream("Hi", model="qwen-mt-plus", **ours).finish
-        if streamed
-        else lambda: qwen.translate("Hi", model="qwen-mt-plus", **ours)
-    )
-    theirs = latest(recorder, before)
-    call()
-    assert said(latest(recorder, before + 1)) == said(theirs)
-
-
-@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
-def test_both_fill_the_middle_alike(streamed: bool, recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):
-    stream: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
-    before = len(recorder.requests)
-    answer = official.completions.create(
-        model="qwen-coder-turbo", prompt=FIM, temperature=0.2, max_tokens=90, stop=["END"], **stream
-    )
-    list(answer) if streamed else None
-    theirs = latest(recorder, before)
-    ours = {"suffix": "\n", "temperature": 0.2, "max_tokens": 90, "stop": ["END"]}
-    qwen.completions.stream("def f(a):", **ours).finish() if streamed else qwen.completions("def f(a):", **ours)
-    assert said(latest(recorder, before + 1)) == said(theirs)
-    assert theirs.path == "/compatible-mode/v1/completions"
+    assert theirs.path == f"/compatible-mode/v1/{resource.replace('.', '/')}"

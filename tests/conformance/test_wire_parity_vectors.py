@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
 import pytest
+from parity import sent
 
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
-from qwenkit.sandbox.journal import Seen
 
 V4, VL = "text-embedding-v4", "qwen3-vl-embedding"
 TEXTS = ["tide table", "潮汐表 🌊"]
 QUERY, DOCUMENTS = "How deep?", ["The harbour is nine metres deep", "港口水深九米"]
 PICTURE = {"image": "data:image/png;base64,iVBORw0KGgo="}
-Call = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Sandbox]:
-    """A sandbox of our own, so that the latest requests are surely ours. Whether it likes them does not matter here."""
-    with Sandbox(key="sk-parity") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def qwen(recorder: Sandbox) -> Iterator[qk.Client]:
-    with qk.Client(api_key=recorder.key, base_url=recorder.url, max_retries=0, timeout=10) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def official(recorder: Sandbox) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        api_key=recorder.key, base_url=f"{recorder.url}/compatible-mode/v1", max_retries=0, timeout=10
-    ) as sdk:
-        yield sdk
-
-
-@pytest.fixture
-def native(recorder: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    import dashscope
-
-    monkeypatch.setattr(dashscope, "base_http_api_url", f"{recorder.url}/api/v1")
-    monkeypatch.setattr(dashscope, "api_key", recorder.key)
-    yield dashscope
-    dashscope.close_shared_sync_session()
-
-
-def sent(recorder: Sandbox, call: Call, *args: Any, **options: Any) -> tuple[Any, ...]:
-    """What one call says: where it goes, who asks, and the JSON."""
-    before = len(recorder.requests)
-    with contextlib.suppress(openai.APIStatusError, qk.APIError):  # what the sandbox makes of it is not the question
-        call(*args, **options)
-    assert len(recorder.requests) == before + 1, "exactly one request was sent"
-    seen: Seen = recorder.requests[-1]
-    return seen.method, seen.path, seen.query, seen.auth, seen.json
-
-
 COMPATIBLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "plain": ({"encoding_format": "float"}, {}),
     "the SDK's default": ({}, {"encoding": "base64"}),
@@ -77,7 +31,7 @@ def test_embeddings_are_asked_for_as_by_the_openai_sdk(
     theirs, ours = COMPATIBLE[name]
     one = sent(recorder, official.embeddings.create, **{"model": V4, "input": TEXTS, **theirs})
     assert one == sent(recorder, qwen.embeddings, TEXTS, **ours)
-    assert one[1] == "/compatible-mode/v1/embeddings"
+    assert one.path == "/compatible-mode/v1/embeddings"
 
 
 def test_rerank_is_asked_for_as_by_the_documented_trick(recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):

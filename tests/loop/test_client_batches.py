@@ -12,13 +12,13 @@ from flavours import done
 
 import qwenkit as qk
 from qwenkit.catalogue import price
-from qwenkit.display import batch as pictures
-from qwenkit.errors import ConfigError, TaskFailed
+from qwenkit.display import bundle, watching
+from qwenkit.errors import ConfigError, SchemaMismatch, TaskFailed
 from qwenkit.protocol import batches as protocol
 from qwenkit.sandbox import Sandbox
 from qwenkit.types.batch import Batch, BatchList, BatchResults, Counts, LineError, LineErrors
 from qwenkit.types.embeddings import Embeddings
-from qwenkit.types.reply import Reply
+from qwenkit.types.reply import Receipt, Reply
 
 FLASH = "qwen-flash"
 FAST = {"poll": 0.001, "progress": False}
@@ -146,6 +146,13 @@ async def test_typed_answers_come_out_of_a_batch(qwen: Any):
     assert results.values == [Gate("green"), Gate("yellow")]
 
 
+async def test_an_answer_that_does_not_fit_is_a_failure_that_was_billed(client: qk.Client):
+    results = client.batches(["Say: hi"], model="qwen3.7-plus", schema=Gate, max_tokens=2, **FAST)
+    assert isinstance(results.failed[0].error, SchemaMismatch)
+    assert results.usage.completion == 2
+    assert results.cost == client.usage[0].cost
+
+
 async def test_a_long_job_goes_on_step_by_step(qwen: Any):
     job = await done(qwen.batches.submit(["Say: hi"] * 240, model=FLASH))
     counts = [(await done(qwen.batches.get(job))).counts.done for _ in range(5)]
@@ -174,8 +181,14 @@ async def test_a_refused_file_raises_and_names_the_line(qwen: Any):
 
 async def test_a_wait_has_an_end(qwen: Any):
     job = await done(qwen.batches.submit(SUMS, model=FLASH))
+    with pytest.raises(TaskFailed, match=r"still in_progress after 0 s.*goes on without you") as late:
+        await done(qwen.batches.wait(job, timeout=0, progress=False))
+    assert late.value.task.id == job.id
     with pytest.raises(TaskFailed, match="goes on without you"):
-        await done(qwen.batches.wait(job, poll=0.001, timeout=0, progress=False))
+        await done(qwen.batches(SUMS, model=FLASH, timeout=0.0, progress=False))
+    for wrong in ({"poll": -1}, {"timeout": "soon"}):
+        with pytest.raises(ConfigError, match="is a number of seconds"):
+            await done(qwen.batches.wait(job, **wrong))
 
 
 async def test_jobs_are_listed_with_filters_and_pages(qwen: Any, box: Sandbox):
@@ -200,6 +213,8 @@ async def test_an_empty_list_is_null_on_the_wire(client: qk.Client):
     ("prompts", "options", "words"),
     [
         ("Hi", {}, "a batch is a list"),
+        (17, {}, "a batch is a list"),
+        (["Hi"], {"timeout": 9}, "no timeout"),
         ({"role": "user", "content": "Hi"}, {}, "a batch is a list"),
         ([], {}, "nothing to send"),
         (["Hi"] * 101, {"model": "batch-test-model"}, "101 prompts are more than the 100"),
@@ -219,23 +234,9 @@ async def test_what_no_batch_can_be_is_said_before_anything_is_sent(
     assert len(box.requests) == before
 
 
-@pytest.mark.parametrize(
-    ("window", "name", "words"),
-    [("1h", "", "between 24h and 336h"), ("soon", "", "24h"), ("24h", "x" * 101, "at most")],
-)
-async def test_the_service_checks_window_and_name(qwen: Any, window: str, name: str, words: str):
-    with pytest.raises(qk.InvalidRequest, match=words):
-        await done(qwen.batches.submit(["Hi"], model=FLASH, window=window, name=name))
-
-
-async def test_unknown_jobs_are_not_found(qwen: Any):
-    with pytest.raises(qk.NotFound, match="No such Batch"):
-        await done(qwen.batches.get("batch_0"))
-
-
 async def test_progress_is_drawn_at_every_look(qwen: Any, monkeypatch: pytest.MonkeyPatch):
     drawn: list[str] = []
-    monkeypatch.setattr(pictures.Watch, "draw", lambda self, bundle, last=False: drawn.append(bundle["text/plain"]))
+    monkeypatch.setattr(watching.Watch, "draw", lambda self, job: drawn.append(bundle(job)["text/plain"]))
     await done(qwen.batches(SUMS, model=FLASH, name="nightly", poll=0.001))
     assert drawn == ["nightly: in_progress, 0 of 7 lines", "nightly: completed, 7 of 7 lines"]
 
@@ -254,7 +255,7 @@ def line(name: str, text: str = "", **response: Any) -> bytes:
 
 
 def read(*rows: bytes, total: int) -> dict[str, Any]:
-    reader = protocol.Reader("/v1/chat/completions", lambda model, usage: None, sandbox=False)
+    reader = protocol.Reader("/v1/chat/completions", lambda model, usage, name: Receipt(model=model, request_id=name))
     reader.feed(b"\n".join(rows))
     return reader.ordered(total)
 
@@ -287,15 +288,15 @@ def test_a_line_that_is_no_completion_is_a_failure():
 
 
 def test_cards_show_counts_failures_first_and_no_id_in_plain_text():
-    job = Batch("batch_7", "completed", request_counts=Counts(30, 20, 10), metadata={"ds_name": "<b>"})
+    job = Batch("batch_7", "completed", counts=Counts(30, 20, 10), metadata={"ds_name": "<b>"})
     reply = Reply(choices=[], model=FLASH)
     outcomes = {f"row-{n}": TaskFailed("late") if n < 10 else reply for n in range(30)}
     results = BatchResults(job, outcomes)
     plain = results._repr_mimebundle_()["text/plain"].splitlines()
-    assert plain[0] == "<b>: 20 of 30 answered, 10 failed"
-    assert plain[1] == "0: TaskFailed: late"
-    assert "… 2 more failures in results.failed" in plain
-    assert plain[-1] == "… 15 more answers"
+    assert plain[:2] == ["<b>: 20 of 30 answered, 10 failed", "10 failed with TaskFailed, the first: [0] late"]
+    assert plain[3:5] == ["0  TaskFailed", "1  TaskFailed"]
+    assert plain[-1] == "… 25 more in results[i]"
+    assert "<b>" not in results._repr_mimebundle_()["text/html"]
     card = job._repr_mimebundle_()
     assert card["text/plain"] == "<b>: completed, 30 of 30 lines, 10 failed"
     assert "<b>" not in card["text/html"]

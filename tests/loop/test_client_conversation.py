@@ -185,11 +185,40 @@ async def test_one_message_that_can_never_fit_is_refused_whatever_the_policy(qwe
     assert talk.messages == []
 
 
-async def test_an_unknown_policy_or_option_is_refused_at_once(qwen: Any):
-    with pytest.raises(qk.ConfigError, match="when_full cannot be 'panic'"):
-        qwen.conversation(when_full="panic")
-    with pytest.raises(qk.ConfigError, match="temprature"):
-        qwen.conversation(temprature=1)
+async def test_a_turn_with_a_model_of_its_own_has_that_models_window(qwen: Any):
+    talk = qwen.conversation(model="llama-of-my-own")
+    with pytest.raises(qk.ConfigError, match="qwen-plus reads"):
+        await done(talk("word " * 1_100_000, model="qwen-plus"))
+
+
+async def test_room_for_the_answer_that_is_no_number_is_the_services_to_refuse(qwen: Any):
+    with pytest.raises(qk.InvalidRequest, match="max_tokens"):
+        await done(qwen.conversation(context_limit=500)("Hi", max_tokens="many"))
+
+
+async def test_what_the_user_takes_out_of_the_history_no_longer_counts(qwen: Any):
+    talk = qwen.conversation()
+    await done(talk("Tell me a story about a cat."))
+    before = talk.context_used
+    del talk.messages[1:]
+    assert 0 < talk.context_used < before
+    talk.messages[0].content = "Hi"
+    assert talk.context_used < before / 2
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"when_full": "panic"}, "when_full cannot be 'panic'"),
+        ({"context_limit": "many"}, "context_limit cannot be 'many'"),
+        ({"context_limit": 0}, "context_limit cannot be 0"),
+        ({"temprature": 1}, "temprature"),
+    ],
+)
+def test_an_unknown_policy_or_option_is_refused_at_once(client: qk.Client, options: Any, complaint: str):
+    for qwen in (client, client.aio):
+        with pytest.raises(qk.ConfigError, match=complaint):
+            qwen.conversation(**options)
 
 
 # -- files --------------------------------------------------------------------------------------------------------
@@ -254,6 +283,7 @@ async def test_the_history_may_be_edited_with_dicts_and_replies(qwen: Any, box: 
     reply = await done(qwen.chat("Hi"))
     talk.messages.append({"role": "user", "content": "My name is Ada."})
     talk.messages.append(reply)
+    assert "user: My name is Ada." in str(talk)
     await done(talk("What is my name?"))
     assert asked(box)["messages"][:2] == [
         {"role": "user", "content": "My name is Ada."},

@@ -70,6 +70,10 @@ async def test_a_new_question_is_embedded_first(qwen: Any):
         found.nearest(found)
     with pytest.raises(ValueError, match="embed both alike"):
         found.similarity(await done(qwen.embeddings("kitten", dimensions=64)))
+    with pytest.raises(ValueError, match="embed both alike"):
+        found.similarity(PAIRS)
+    with pytest.raises(ValueError, match="no dense vectors"):
+        (await done(qwen.embeddings("kitten", output_type="sparse"))).nearest("kitten")
 
 
 async def test_a_slice_is_embeddings_too(qwen: Any):
@@ -172,8 +176,9 @@ async def test_a_model_with_a_larger_call_gets_larger_calls(qwen: Any, box: Sand
     assert sorted(len(body["input"]) for body in asked(box, before)) == [7, 20, 20]
 
 
-async def test_a_generator_of_texts_will_do(qwen: Any):
+async def test_a_generator_of_texts_will_do_and_so_will_an_array(qwen: Any):
     assert (await done(qwen.embeddings(text for text in PAIRS))).texts == PAIRS
+    assert (await done(qwen.embeddings(np.array(PAIRS)))).texts == PAIRS
 
 
 async def test_no_more_calls_run_at_once_than_asked(qwen: Any, client: qk.Client):
@@ -210,7 +215,7 @@ async def test_no_more_calls_run_at_once_than_asked(qwen: Any, client: qk.Client
 
 LONG = "word " * 9000
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
-    ([], {}, "no text to embed"),
+    ([], {}, "no texts"),
     (["a", ""], {}, "text 1 is empty"),
     (["a", "b", 3], {}, "text 2 cannot be int"),
     (["a", LONG], {}, "text 1 is about 9,00"),
@@ -218,7 +223,9 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (b"a", {}, "texts cannot be bytes"),
     (7, {}, "texts cannot be int"),
     ("a", {"concurrency": 0}, "concurrency cannot be 0"),
+    (MANY, {"timeout": "long"}, "timeout cannot be 'long'"),
     ("a", {"model": "qwen3-vl-embedding"}, "several kinds"),
+    ("a", {"model": "text-embedding-async-v2"}, "as a task"),
 ]
 
 
@@ -313,7 +320,7 @@ async def test_an_answer_with_too_few_vectors_is_an_error_and_not_a_wrong_order(
     read = protocol.read
     fewer = b'{"data": [{"index": 0, "embedding": [1.0]}], "usage": {"total_tokens": 3}}'
     monkeypatch.setattr(protocol, "read", lambda body, **how: read(fewer, **how))
-    with pytest.raises(qk.ServerError, match="1 vectors came back for 2 texts"):
+    with pytest.raises(qk.ServerError, match="not 2 embeddings"):
         await done(qwen.embeddings(["a", "b"]))
 
 
@@ -433,8 +440,10 @@ async def test_what_the_sandbox_cannot_see_it_says(qwen: Any, content: Any, said
 async def test_contents_are_checked_before_they_are_sent(qwen: Any, tmp_path: Path):
     for contents, said in (
         ("text", "contents cannot be str"),
-        ([], "nothing to embed"),
+        ([], "no contents"),
         ([3], "content 0 cannot be int"),
+        ([{"image": "dog.png"}], "image cannot be sent"),
+        ([{"image": b"dog"}], "image cannot be sent"),
     ):
         with pytest.raises(qk.ConfigError, match=said):
             await done(qwen.embeddings.multimodal(contents))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 from flavours import done
 
 import qwenkit as qk
-from qwenkit.api.files import FileCalls
-from qwenkit.display import files as pictures
+from qwenkit.api.files import FileCalls, Files
+from qwenkit.display import watching
 from qwenkit.errors import ConfigError, TaskFailed
 from qwenkit.protocol.flow import Answer, Pause
+from qwenkit.protocol.retry import Patience
 from qwenkit.sandbox import Sandbox, app, files, journal
 from qwenkit.sandbox.store import Store
 from qwenkit.types.files import FileList, StoredFile
@@ -102,19 +104,19 @@ async def test_a_long_document_is_read_beside_the_service_and_waited_for(qwen: A
 
 
 async def test_a_document_that_never_gets_ready_is_given_up(client: qk.Client):
-    flow = FileCalls.wait.flow(client.files, "file-fe-1", timeout=0.5)
-    pauses: list[float] = []
-    with pytest.raises(TaskFailed, match="is processing after"):
-        answered_for_ever(flow, b'{"id": "file-fe-1", "status": "processing"}', pauses)
+    client._core = copy.copy(client._core)
+    now, pauses = 0.0, list[float]()
+    client._core.accounts.clock = lambda: now
+    client._core.patience = Patience()
+    flow = FileCalls.wait.flow(Files(client._core), "file-fe-1", timeout=1)
+    answer, step = Answer(200, {}, b'{"id": "file-fe-1", "status": "processing"}'), next(flow)
+    with pytest.raises(TaskFailed, match="is processing after 1 s"):  # noqa: PT012 - it raises when the time is over
+        while True:
+            if isinstance(step, Pause):
+                now += step.seconds
+                pauses.append(step.seconds)
+            step = flow.send(None if isinstance(step, Pause) else answer)
     assert pauses == [0.2, 0.5]
-
-
-def answered_for_ever(flow: Any, body: bytes, pauses: list[float]) -> None:
-    """Drive a flow by hand: the same answer to every request, every pause noted and skipped."""
-    step = next(flow)
-    while True:
-        pauses += [step.seconds] if isinstance(step, Pause) else []
-        step = flow.send(None if isinstance(step, Pause) else Answer(200, {}, body))
 
 
 async def test_files_and_jobs_outlive_the_sandbox_that_keeps_them_in_a_file(tmp_path: Path):
@@ -140,12 +142,6 @@ def test_a_document_that_a_stopped_sandbox_left_unread_is_read_by_the_next():
     assert shelf.get(file.id) == file
 
 
-async def test_documents_and_inputs_cannot_be_downloaded(qwen: Any):
-    file = await done(qwen.files.upload(NOTES, name="a.txt"))
-    with pytest.raises(qk.InvalidRequest, match="cannot be downloaded"):
-        await done(qwen.files.content(file))
-
-
 @pytest.mark.parametrize(
     ("source", "name", "hint"),
     [
@@ -155,6 +151,7 @@ async def test_documents_and_inputs_cannot_be_downloaded(qwen: Any):
         (b"text", "", "name="),
         (io.BytesIO(b"text"), "", "name="),
         (17, "", "pass a path"),
+        (io.StringIO("text"), "a.txt", "pass a path"),
     ],
 )
 async def test_what_cannot_be_uploaded_is_said_before_anything_is_sent(
@@ -179,6 +176,25 @@ async def test_the_service_refuses_purposes_sizes_and_empty_files(qwen: Any, mon
         await done(qwen.files.upload(NOTES * 3, name="a.txt"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("application/json", b"{}", "must be multipart"),
+        ("multipart/form-data; boundary=x", b"--y\r\nnonsense", "must be multipart"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nno file',
+            "file",
+        ),
+        ("multipart/form-data; boundary=x", b"--x--\r\n", r"parameter\(file\)"),
+    ],
+)
+def test_a_form_that_is_none_is_refused(client: qk.Client, kind: str, body: bytes, words: str):
+    request = client._core.request("POST", "compatible", "/files", body, headers={"Content-Type": kind})
+    with pytest.raises(qk.InvalidRequest, match=words):
+        client._core.driver.run(client._core.send(request))
+
+
 async def test_only_the_beginning_of_an_upload_is_in_the_journal(qwen: Any, box: Sandbox):
     await done(qwen.files.upload(b"x" * 200_000, name="a.txt", purpose="fine-tune", progress=False))
     assert len(box.requests[-1].body) == journal.MOST_OF_UPLOAD
@@ -194,7 +210,7 @@ async def test_a_large_upload_is_more_than_any_other_request_may_be(qwen: Any):
 
 async def test_progress_is_drawn_for_large_uploads_only(qwen: Any, monkeypatch: pytest.MonkeyPatch):
     drawn: list[str] = []
-    monkeypatch.setattr(pictures.Watch, "draw", lambda self, bundle, last=False: drawn.append(bundle["text/plain"]))
+    monkeypatch.setattr(watching.Watch, "draw", lambda self, sent: drawn.append(self._picture(sent)["text/plain"]))
     await done(qwen.files.upload(NOTES, name="small.txt"))
     assert drawn == []
     await done(qwen.files.upload(b"x" * 2_100_000, name="big.bin", purpose="fine-tune"))

@@ -23,7 +23,7 @@ QUESTIONS = {
     "What happens above wind force 10?": "no ferry sails",
     "When does the first ferry leave on weekends?": "07:10",
     "I travel with my dog. Which deck must it stay on?": "lower deck",
-    "What is the capital of France?": "does not say",
+    "What is the capital of France?": "I found nothing in the text",
 }
 CHINESE = {"自行车往返票多少钱？": "2.50", "失物保管多少天？": "60天", "狗可以喝啤酒吗？": "没有"}
 
@@ -117,9 +117,19 @@ async def test_a_stream_reads_documents_too(client: qk.Client):
     assert "green" in reply.text
 
 
+async def test_the_native_api_reads_documents_too(qwen: Any):
+    file = await done(qwen.files.upload(b"The gate is green.", name="one.txt"))
+    reply = await done(qwen.native.generate([file.message, "Which colour is the gate?"], model=LONG))
+    assert "green" in reply.text
+
+
 async def test_other_models_take_the_reference_for_a_text(qwen: Any):
     file = await done(qwen.files.upload(b"The gate is green.", name="one.txt"))
-    reply = await done(qwen.chat([file.message, "Which colour is the gate?"], model="qwen-plus"))
+    question = [file.message, "Which colour is the gate?"]
+    with pytest.raises(qk.ConfigError, match="qwen-plus reads no files"):
+        await done(qwen.chat(question, model="qwen-plus"))
+    sent = [{"role": "system", "content": f"fileid://{file.id}"}, {"role": "user", "content": question[1]}]
+    reply = await done(qwen.chat("Hello", model="qwen-plus", extra={"messages": sent}))
     assert "green" not in reply.text
 
 

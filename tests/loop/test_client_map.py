@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +19,6 @@ from remains import tasks, threads
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
 from qwenkit.types.many import KEPT_BODIES, MapResults
-
-
-@pytest.fixture
-def box(box: Sandbox) -> Sandbox:
-    """The sandbox with an empty journal: it holds a thousand requests, and all of a test's must fit."""
-    box._journal._seen.clear()
-    return box
 
 
 def say(count: int) -> list[str]:
@@ -141,7 +133,7 @@ async def test_an_error_belongs_to_its_item_and_retry_sends_it_again(qwen: Any, 
     again = await done(results.retry())
     assert arrived(box, before) == ["Say 0.", "Say 1."]
     assert again.texts == said(20)
-    assert again.ok
+    assert (again.ok, again.failures, again.unsent) == (True, 0, 0)
 
 
 async def test_a_prompt_that_cannot_be_sent_is_an_error_of_its_own(qwen: Any):
@@ -164,6 +156,9 @@ async def test_a_prompt_that_cannot_be_sent_is_an_error_of_its_own(qwen: Any):
         ({"tpm": "many"}, "tpm"),
         ({"temprature": 1}, "temprature"),
         ({"checkpoint": "/"}, "checkpoint"),
+        ({"checkpoint": 3}, "checkpoint"),
+        ({"stop_on": 401}, "stop_on"),
+        ({"stop_on": ["RateLimited"]}, "stop_on"),
     ],
 )
 async def test_what_is_wrong_for_all_is_refused_before_anything_is_sent(
@@ -248,7 +243,18 @@ async def test_a_budget_ends_the_run_before_it_is_passed(box: Sandbox, flavour: 
     assert 0 < results.answered < 100
     assert results.cost.amount <= 0.0002
     assert poor.usage.cost["CNY"] <= 0.0002
+    assert poor._core.accounts._reserved == pytest.approx(0)
     await poor.aio.close()
+
+
+async def test_second_tries_reserve_nothing_a_second_time(box: Sandbox, flavour: str):
+    rich = qk.Client(api_key=box.key, base_url=box.url, budget="¥1")
+    hurried(rich._core)
+    box.fault("429", times=5)
+    box.fault("500", times=5)
+    assert (await done((rich if flavour == "sync" else rich.aio).map(say(20)))).ok
+    assert rich._core.accounts._reserved == pytest.approx(0)
+    await rich.aio.close()
 
 
 # -- faults and pace --------------------------------------------------------------------------------------------------
@@ -476,21 +482,6 @@ async def test_two_runs_at_once_do_not_mix(client: qk.Client):
     assert one.texts == said(40) == two.texts[::-1]
     first, second = await asyncio.gather(asyncio.to_thread(client.map, say(30)), asyncio.to_thread(client.map, say(20)))
     assert (first.texts, second.texts) == (said(30), said(20))
-
-
-async def test_a_frame_has_a_row_per_prompt(qwen: Any, box: Sandbox, monkeypatch: pytest.MonkeyPatch):
-    box.fault("400", times=1)
-    results = await done(qwen.map(say(2), concurrency=1))
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="pip install pandas"):
-        results.to_frame()
-    pandas: Any = type(sys)("pandas")
-    pandas.DataFrame = list
-    monkeypatch.setitem(sys.modules, "pandas", pandas)
-    bad, good = results.to_frame()
-    assert (bad["prompt"], bad["text"], bad["cost"]) == ("Say 0.", None, None)
-    assert "invalid_parameter_error" in bad["error"]
-    assert (good["text"], good["error"], good["completion_tokens"]) == ("1.", None, results[1].usage.completion)
 
 
 def test_results_are_json_lines_a_person_can_read(box: Sandbox, tmp_path: Path):

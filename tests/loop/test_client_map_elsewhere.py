@@ -15,6 +15,7 @@ from flavours import done
 
 import qwenkit as qk
 from qwenkit.api import afar
+from qwenkit.errors import SchemaMismatch
 from qwenkit.sandbox import Sandbox
 from qwenkit.secret import Secret
 
@@ -25,12 +26,6 @@ def say(count: int) -> list[str]:
 
 def said(count: int) -> list[str]:
     return [f"{number}." for number in range(count)]
-
-
-@pytest.fixture
-def box(box: Sandbox) -> Sandbox:
-    box._journal._seen.clear()
-    return box
 
 
 @pytest.fixture
@@ -82,6 +77,26 @@ async def test_faults_and_errors_there_are_as_here(qwen: Any, client: qk.Client,
     assert whole.texts == said(100)
 
 
+async def test_a_generator_that_fails_keeps_what_was_done(qwen: Any, pool: Executor):
+    def prompts() -> Iterator[str]:
+        yield from say(100)
+        raise ValueError("the file ended")
+
+    with pytest.raises(ValueError, match="the file ended"):
+        await done(qwen.map(prompts(), executor=pool))
+    assert qwen.map.last.texts == said(100)
+
+
+async def test_answers_that_do_not_fit_are_paid_there_as_here(qwen: Any, client: qk.Client, pool: Executor):
+    unfit: dict[str, Any] = {"schema": {"type": "object", "properties": {"a": {"type": "integer"}}}, "max_tokens": 2}
+    here, there = await done(qwen.map(["a"], **unfit)), await done(qwen.map(["a"], executor=pool, **unfit))
+    for results in (here, there):
+        assert isinstance(results[0], SchemaMismatch)
+        assert results.usage.completion == 2
+    one, two = client.usage
+    assert (one.ok, one.cost, one.completion) == (two.ok, two.cost, two.completion)
+
+
 async def test_a_wrong_key_ends_the_run_early(qwen: Any, box: Sandbox, pool: Executor):
     box.fault("401", times=None)
     results = await done(qwen.map(say(5_000), executor=pool, concurrency=2))
@@ -95,7 +110,7 @@ async def test_a_wrong_key_ends_the_run_early(qwen: Any, box: Sandbox, pool: Exe
 
 async def test_a_checkpoint_is_written_and_read_here(qwen: Any, box: Sandbox, pool: Executor, tmp_path: Path):
     first = await done(qwen.map(say(70), checkpoint=tmp_path / "run.jsonl"))
-    box._journal._seen.clear()
+    box.clear_requests()
     second = await done(qwen.map(say(100), executor=pool, checkpoint=tmp_path / "run.jsonl"))
     assert (second.resumed, len(box.requests)) == (70, 30)
     assert second.texts == said(100)
@@ -149,12 +164,12 @@ def test_a_key_pickles_only_by_the_hand_it_is_given_to():
     key = Secret("sk-0123456789abcdef")
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(key)
-    handed = afar.Handed(key)
-    assert pickle.loads(pickle.dumps(handed)).taken() == key
-    assert repr(handed) == str(handed) == "Handed(sk-…cdef)"
+    handed = afar.Handed(key.reveal())
+    assert pickle.loads(pickle.dumps(handed)) == key
+    assert repr(handed) == str(handed) == "Secret(sk-…cdef)"
     chunk = afar.Chunk(handed, {}, afar.Asked("m", "", {}), {}, [])
     assert "0123456789" not in repr(chunk)
-    assert pickle.loads(pickle.dumps(chunk)).key.taken() == key
+    assert pickle.loads(pickle.dumps(chunk)).key == key
 
 
 # -- Dask -------------------------------------------------------------------------------------------------------------
@@ -198,10 +213,9 @@ async def test_the_batch_api_gives_the_same_results(qwen: Any, client: qk.Client
     assert results[1].cost.amount == pytest.approx(plain[0].cost.amount / 2)
 
 
-async def test_an_interrupted_batch_is_waited_for_and_not_paid_again(client: qk.Client, box: Sandbox, tmp_path: Path):
+async def test_an_interrupted_batch_is_waited_for_and_not_paid_again(client: qk.Client, box: Sandbox):
     box.fault("slow:3", times=None, path="/batches/")
-    path = tmp_path / "run.jsonl"
-    running = asyncio.ensure_future(client.aio.map(say(6), via="batch", checkpoint=path))
+    running = asyncio.ensure_future(client.aio.map(say(6), via="batch"))
     while not any("/batches/" in seen.path for seen in box.requests):
         await asyncio.sleep(0.01)
     running.cancel()
@@ -214,7 +228,6 @@ async def test_an_interrupted_batch_is_waited_for_and_not_paid_again(client: qk.
     assert (await kept.retry()).texts == said(6)
     submitted = [seen for seen in box.requests if (seen.method, seen.path) == ("POST", "/compatible-mode/v1/batches")]
     assert len(submitted) == 1
-    assert (await client.aio.map(say(6), via="batch", checkpoint=path)).resumed == 6
     await client.aio.close()
 
 

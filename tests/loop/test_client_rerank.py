@@ -142,6 +142,7 @@ async def test_a_budget_refuses_before_anything_is_sent(box: Sandbox, flavour: s
         (None, ["a"], {}, "the query cannot be None"),
         (QUERY, ["a"] * 501, {}, "501 documents were given; qwen3-rerank ranks 500"),
         (QUERY, ["a"], {"native": False, "return_documents": True}, "native path only"),
+        (QUERY, [{"image": "dog.png"}], {"model": "qwen3-vl-rerank"}, "image cannot be sent"),
     ],
 )
 async def test_what_cannot_work_is_said_before_anything_is_sent(

@@ -134,7 +134,7 @@ async def test_input_items_come_in_pages(qwen: Any, box: Sandbox):
     assert [item.text for item in few] == ["Line 129", "Line 128", "Line 127"]
 
 
-@pytest.mark.parametrize("options", [{"limit": 0}, {"order": "up"}])
+@pytest.mark.parametrize("options", [{"limit": 0}, {"limit": "3"}, {"limit": 2.5}, {"order": "up"}])
 async def test_a_list_that_makes_no_sense_is_refused(qwen: Any, options: dict[str, Any]):
     with pytest.raises(qk.ConfigError):
         await done(qwen.responses.input_items("resp_1", **options))
@@ -178,6 +178,14 @@ async def test_items_are_added_read_and_taken_out(qwen: Any):
         await done(items.get(added[0]))
 
 
+async def test_metadata_is_a_dict(qwen: Any, box: Sandbox):
+    before = len(box.requests)
+    for calls in (qwen.responses.conversations.create, lambda **how: qwen.responses.conversations.update("c", **how)):
+        with pytest.raises(qk.ConfigError, match="metadata"):
+            await done(calls(metadata=["topic"]))
+    assert len(box.requests) == before
+
+
 async def test_one_history_at_a_time(qwen: Any, box: Sandbox):
     first, talk = await done(qwen.responses(ASK)), await done(qwen.responses.conversations.create())
     before = len(box.requests)
@@ -209,6 +217,16 @@ async def test_functions_run_until_the_answer_is_words(qwen: Any, client: qk.Cli
     run = reply.rounds[0].runs[0]
     assert (run.name, run.value) == ("rain_now", {"town": "Oslo", "rain": True})
     assert [entry.ok for entry in client.usage] == [True, True]
+
+
+async def test_what_is_not_stored_still_goes_on_from_what_is(qwen: Any, box: Sandbox):
+    first = await done(qwen.responses("My name is Ada.", thinking=False))
+    before, prompt = len(box.requests), (text for text in ["Is it raining in Oslo?"])
+    reply = await done(qwen.responses(prompt, previous=first, store=False, tools=[rain_now], run_tools=True))
+    assert "Oslo" in reply.text
+    sent = [seen.json for seen in box.requests[before:]]
+    assert [body["previous_response_id"] for body in sent] == [first.id, first.id]
+    assert sent[1]["input"][0] == sent[0]["input"][0] == {"role": "user", "content": "Is it raining in Oslo?"}
 
 
 async def test_functions_run_in_a_conversation_too(qwen: Any):
@@ -250,10 +268,13 @@ async def test_what_functions_have_done_is_not_lost_when_the_next_round_fails(qw
     assert raised.value.reply.rounds[0].runs[0].value == {"rain": True}
 
 
-async def test_a_forced_function_is_forced_once(qwen: Any, box: Sandbox):
+@pytest.mark.parametrize("choice", ["required", rain_now], ids=["a word", "a function"])
+async def test_a_forced_function_is_forced_once(qwen: Any, box: Sandbox, choice: Any):
     before = len(box.requests)
-    await done(qwen.responses("Is it raining in Oslo?", tools=[rain_now], tool_choice="required", run_tools=True))
-    assert [seen.json["tool_choice"] for seen in box.requests[before:]] == ["required", "auto"]
+    await done(qwen.responses("Is it raining in Oslo?", tools=[rain_now], tool_choice=choice, run_tools=True))
+    only = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "rain_now"}]}
+    sent = [seen.json["tool_choice"] for seen in box.requests[before:]]
+    assert sent == ["required" if choice == "required" else only, "auto"]
 
 
 @pytest.mark.parametrize(
@@ -342,6 +363,26 @@ async def test_a_stream_that_is_cut_carries_what_had_arrived(qwen: Any, box: San
         await done(stream.finish())
     assert raised.value.reply.thinking == stream.reply.thinking != ""
     await close(stream)
+
+
+async def test_a_failure_within_a_stream_raises_its_error_and_carries_what_had_arrived(
+    qwen: Any, client: qk.Client, box: Sandbox
+):
+    box.fault("error:3")
+    with pytest.raises(qk.ServerError, match="internal error") as early:
+        await done(qwen.responses.stream(ASK, thinking=False).finish())
+    assert (early.value.reply.text, early.value.reply.status) == ("", "failed")
+    assert early.value.request_id == box.requests[-1].request_id
+    box.fault("error:9")
+    stream = qwen.responses.stream(ASK, thinking=False)
+    with pytest.raises(qk.ServerError) as late:
+        await done(stream.finish())
+    whole = await done(qwen.responses(ASK, thinking=False))
+    assert whole.text.startswith(late.value.reply.text)
+    assert len(late.value.reply.text) > 5
+    assert (late.value.reply.error.code, stream.reply.text) == ("InternalError", late.value.reply.text)
+    assert [(entry.ok, entry.completion > 0) for entry in client.usage][1:] == [(False, True), (True, True)]
+    assert len(client.responses.tree) == 1
 
 
 async def test_opening_a_call_is_tried_again(qwen: Any, box: Sandbox):

@@ -103,6 +103,8 @@ async def test_the_list_is_read_and_narrowed(qwen):
     assert table.total >= 1
     with pytest.raises(qk.ConfigError, match="PENDING"):
         await done(qwen.tasks.list(status="finished"))
+    with pytest.raises(qk.InvalidRequest, match="page_no"):
+        await done(qwen.tasks.list(page=0))
 
 
 @pytest.mark.parametrize("task", ["", None, 7])
@@ -116,6 +118,7 @@ async def test_what_is_no_task_is_not_sent(qwen, box, task):
 async def test_odd_arguments_are_named(qwen):
     for call in (
         lambda: qwen.tasks.submit(7, model=MODEL, input=TEXTS),
+        lambda: qwen.tasks.submit(PATH, model=7, input=TEXTS),
         lambda: qwen.tasks.wait("x", timeout="long"),
         lambda: qwen.tasks.list(status=7),
         lambda: qwen.tasks.download("x", number="first"),
@@ -128,13 +131,13 @@ async def test_an_id_is_one_step_of_a_path(qwen, box):
     with pytest.raises(qk.InvalidRequest):
         await done(qwen.tasks.get("../models?x=1"))
     assert (box.requests[-1].path, box.requests[-1].query) == ("/api/v1/tasks/../models?x=1", {})
+    assert (await done(qwen.tasks.get("half a \ud83d character"))).status == "UNKNOWN"
 
 
 async def test_models_that_answer_at_once_take_no_tasks(qwen):
-    with pytest.raises(qk.PermissionDenied, match="asynchronous"):
-        await done(
-            qwen.tasks.submit("/services/aigc/text-generation/generation", model="qwen-plus", input={"prompt": "Hi"})
-        )
+    for path, model in (("/services/aigc/text-generation/generation", "qwen-plus"), (PATH, "text-embedding-v4")):
+        with pytest.raises(qk.PermissionDenied, match="Current user api does not support asynchronous calls"):
+            await done(qwen.tasks.submit(path, model=model, input={"prompt": "Hi"}))
     with pytest.raises(qk.ConfigError, match="path"):
         await done(qwen.tasks.submit("/tasks", model="qwen-plus", input={}))
 

@@ -506,6 +506,7 @@ async def test_what_only_a_dict_declares_is_left_to_the_user(qwen: Any):
     talk.tool_result(reply.tool_calls[names.index("weather")], "rain")
     answer = await done(talk())
     assert [run.name for run in answer.rounds[0].runs] == ["local_time"]
+    assert answer.rounds[0].text == ""  # what stood last in the history was a result, not words of the model
     assert "rain" in answer.text
 
 

@@ -57,14 +57,49 @@ async def test_terms_memory_and_domains_travel_and_hold(qwen: Any, box: Sandbox)
     }
 
 
+async def test_a_term_is_taken_as_it_is(qwen: Any):
+    reply = await done(qwen.translate("Open a.b", to="French", terms={"a.b": r"\g<0>"}))
+    assert reply.text.startswith(r"Open \g<0> [")
+    for text, terms, said in [
+        ("The ferry leaves at nine.", {"ferry": "渡船"}, "渡船九点开。"),
+        ("Where is the harbour?", {"harbour": "码头"}, "码头在哪里？"),
+        ("The ferry leaves at nine.", {"leaves": "启航"}, "渡轮启航在九。【逐词直译】"),
+    ]:
+        assert (await done(qwen.translate(text, to="Chinese", terms=terms))).text == said
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("How much is the ticket?", "票多少钱？"),
+        ("Hello, where is the library?", "你好，图书馆在哪里？"),
+        ("Where is my room?", "我的房间在哪里？"),
+        ("Where is Beijing?", "北京在哪里？"),
+        ("When does the ferry leave?", "渡轮什么时候开？"),
+        ("What time does the museum open?", "博物馆几点开门？"),
+        ("The train arrives at 10.", "火车10点到。"),
+        ("What is machine learning?", "什么是机器学习？"),
+        ("How do I get to the station?", "怎么去车站？"),
+        ("Do you have any tea?", "你们有茶吗？"),
+    ],
+)
+async def test_common_sentences_have_a_frame_in_both_languages(qwen: Any, english: str, chinese: str):
+    assert (await done(qwen.translate(english, to="zh"))).text == chinese
+    assert (await done(qwen.translate(chinese, to="英文"))).text == english
+
+
 @pytest.mark.parametrize(
     ("text", "to", "said"),
     [
         ("The quokka eats an apple.", "Chinese", "quokka吃苹果。【沙箱词表里没有：quokka】"),
         ("我喜欢鸭嘴兽。", "English", "I like 鸭嘴兽. [not in the sandbox's glossary: 鸭, 嘴, 兽]"),
+        ("2026-05-03, 2 June 2026", "Chinese", "2026年5月3日，2026年6月2日"),
         ("Hello", "French", "Hello [not translated: the sandbox has only English and Chinese]"),
-        ("The train arrives at 9:30 on May 3, 2026.", "Chinese", "火车到达在9:30在2026年5月3日。"),
+        ("The train arrives at 9:30 on May 3, 2026.", "Chinese", "火车到达在9:30在2026年5月3日。【逐词直译】"),
         ("2026年5月3日", "English", "May 3, 2026"),
+        ("How much is a ticket?", "Chinese", "票多少钱？"),
+        ("你好，请问图书馆在哪里？", "en", "Hello, where is the library?"),
+        ("我今天喜欢猫和狗。", "English", "I today like cat and dog. [word for word]"),
         ("Hello", "English", "Hello"),
     ],
 )
@@ -75,13 +110,22 @@ async def test_the_glossary_says_what_it_does_not_know(qwen: Any, text: str, to:
 async def test_qwen_mt_takes_one_message_of_the_user_and_known_languages(qwen: Any):
     with pytest.raises(qk.InvalidRequest, match="暂时不支持当前设置的语种！"):
         await done(qwen.translate("Hello", to="Klingon"))
+    options = {"source_lang": "auto", "target_lang": "Chinese"}
     with pytest.raises(qk.InvalidRequest, match="exactly one message"):
-        await done(qwen.translate("Hello", to="Chinese", system="Be polite."))
+        await done(qwen.chat("Hello", system="Hi", model="qwen-mt-flash", translation_options=options))
     with pytest.raises(qk.InvalidRequest, match="translation_options"):
         await done(qwen.chat("Hello", model="qwen-mt-flash"))
-    for wrong in ({}, {"to": "Chinese", "terms": [("a",)]}, {"to": "Chinese", "memory": {"a": 1}}):
-        with pytest.raises(qk.ConfigError):
+    for wrong, cure in [
+        ({}, 'to="Chinese"'),
+        ({"to": "Chinese", "terms": [("a",)]}, "terms={"),
+        ({"to": "Chinese", "terms": 7}, "terms={"),
+        ({"to": "Chinese", "memory": {"a": 1}}, "memory={"),
+        ({"to": "Chinese", "term": {"a": "b"}}, "did you mean 'terms'"),
+        ({"to": "Chinese", "system": "Be polite."}, "domains=…"),
+    ]:
+        with pytest.raises(qk.ConfigError) as raised:
             await done(qwen.translate("Hello", **wrong))
+        assert cure in raised.value.hint
     with pytest.raises(qk.ConfigError, match="takes a text"):
         await done(qwen.translate(["Hello"], to="Chinese"))
 
@@ -166,7 +210,6 @@ GAPS = [
     ("class P:\n    def __init__(self, x, y):\n", "", "self.y = y"),
     ("def quick_sort(arr):", "", "pivot"),
     ("print(max([1, 2, 3", "", "])"),
-    ("x1 = 10\nx2 = 20\n", "x4 = 40\n", "x3 = 30\n"),
 ]
 
 
@@ -212,3 +255,10 @@ async def test_completions_are_for_coders_and_booked(qwen: Any, client: qk.Clien
     assert (reply.finish_reason, reply.usage.completion) == ("length", 3)
     assert len(client.usage) == before + 1
     assert reply.cost.amount > 0
+
+
+async def test_only_translation_models_translate_and_the_target_has_a_name(qwen: Any):
+    with pytest.raises(qk.ConfigError, match="qwen-plus is no translation model → use qwen-mt"):
+        await done(qwen.translate("Hello", to="Chinese", model="qwen-plus"))
+    with pytest.raises(qk.ConfigError, match='called to here: to="Chinese"'):
+        await done(qwen.translate("Hello", target="Chinese"))

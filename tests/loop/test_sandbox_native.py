@@ -207,12 +207,6 @@ def test_a_file_name_is_no_url(client):
     assert answer.json()["message"].startswith("The provided URL does not appear to be valid.")
 
 
-def test_no_tasks_where_answers_come_at_once(client):
-    answer = client.post(TEXT, json={"model": "qwen-plus", "input": ASK}, headers=ASYNC)
-    assert (answer.status_code, answer.json()["code"]) == (403, "AccessDenied")
-    assert answer.json()["message"] == "Current user api does not support asynchronous calls."
-
-
 def test_an_error_frame(client, box):
     box.fault("error:1")
     answer = client.post(TEXT, json={"model": "qwen-plus", "input": ASK}, headers=SSE)

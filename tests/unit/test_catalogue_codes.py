@@ -73,6 +73,8 @@ AGAIN, BROKEN = ("InvalidRequest", "yes"), ("ServerError", "yes")
         ("Throttling.AllocationQuota", "Allocated quota exceeded, please increase your quota limit.", RATE),
         ("Throttling.AllocationQuota", "Free allocated quota exceeded.", QUOTA),
         ("Throttling.AllocationQuota", "Maximum voice storage limit exceeded, please delete existing voices.", QUOTA),
+        ("invalid_parameter_error", "File [id:file-fe-1] cannot be found.", WRONG),
+        ("invalid_parameter_error", "Invalid file [id:file-batch-1].", WRONG),
         ("InternalError.Algo", "inference internal error.", BROKEN),
         ("InternalError.Algo", "Expecting ',' delimiter: line 1 column 5 (char 4)", WRONG),
         ("InternalError.Algo", "Missing Content-Length of multimodal url.", WRONG),
@@ -163,3 +165,20 @@ def test_every_code_of_the_table_finds_itself() -> None:
     for fact in catalogue.codes():
         for name in (fact.code, *fact.aliases):
             assert catalogue.code_facts(name) == fact
+
+
+@pytest.mark.parametrize(
+    ("message", "cure"),
+    [
+        ("File [id:file-fe-1] cannot be found.", "upload it again"),
+        ("Invalid file [id:file-batch-1].", "file-fe-"),
+        ("File parsing in progress, please try again later.", "qwen.files.wait"),
+        ("File [id:file-fe-1] content blank.", "real text"),
+        ("File [id:file-fe-1] exceeds page limits (15000 pages).", "split"),
+        ("Too many files provided.", "fewer"),
+    ],
+)
+def test_a_document_that_cannot_be_read_has_a_cure_of_its_own(message: str, cure: str) -> None:
+    fact = catalogue.code_facts("invalid_parameter_error", message)
+    assert fact is not None
+    assert cure in fact.cure

@@ -71,6 +71,14 @@ def test_an_error_comes_back_as_the_same_kind_with_the_same_words(error: QwenErr
     ]
 
 
+def test_a_users_own_kind_of_error_comes_back_as_what_it_is_a_kind_of():
+    class Mine(qk.RateLimited):
+        pass
+
+    after = checkpoint.outcome(checkpoint.read(checkpoint.pack(0, "", Mine("slow", status=429))))
+    assert (type(after), after.status) == (qk.RateLimited, 429)
+
+
 def test_every_error_class_survives():
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, QwenError)]
     assert len(kinds) > 12
@@ -119,7 +127,7 @@ def test_a_digest_tells_any_two_bodies_apart():
 def test_a_file_is_begun_continued_and_mended(tmp_path: Path):
     path = tmp_path / "deep" / "run.jsonl"
     book = Logbook(path)
-    book.add(0, "a", reply("zero"))
+    book.add(checkpoint.pack(0, "a", reply("zero")))
     assert path.read_bytes().startswith(checkpoint.HEADER)
     assert path.read_bytes().endswith(b"\n")  # handed over at once, not when the file is closed
     book.close()
@@ -127,7 +135,7 @@ def test_a_file_is_begun_continued_and_mended(tmp_path: Path):
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"position":1,"digest":"b","ans')
     again = Logbook(path)
-    again.add(2, "c", reply("two"))
+    again.add(checkpoint.pack(2, "c", reply("two")))
     again.close()
     last = Logbook(path)
     assert len(last.stored) == 2
@@ -140,7 +148,7 @@ def test_a_header_that_was_torn_is_completed(tmp_path: Path, cut: int):
     path = tmp_path / "run.jsonl"
     path.write_bytes(checkpoint.HEADER[:cut])
     book = Logbook(path)
-    book.add(0, "a", reply())
+    book.add(checkpoint.pack(0, "a", reply()))
     book.close()
     again = Logbook(path)
     assert len(again.stored) == 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import re
-import sys
 from typing import Any
 
 import pytest
@@ -131,64 +129,40 @@ def test_whatever_is_said_the_card_is_inert(text: str):
     value.stopped, value.remark = error, text
     shown = bundle(value)
     read(shown["text/html"])
-    read(many.progress(value))
+    read(many.progress(value)["text/html"])
     assert len(shown["text/html"]) < 60_000
 
 
 # -- the line ---------------------------------------------------------------------------------------------------------
 
 
-def plain(html: str) -> str:
-    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", html).split())
+def plain(value: MapResults) -> str:
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", many.progress(value)["text/html"]).split())
 
 
 def test_the_line_counts_while_it_runs_and_ends_without_what_varies():
     value = MapResults(["a", "b", "c"], lambda value: value)
     value.width = 8
     value.put(0, "a", reply("x", stored=True))
-    assert plain(many.progress(value)) == "1 of 3 answered, 1 of them from the checkpoint · 8 at once"
+    assert plain(value) == "1 of 3 answered, 1 of them from the checkpoint · 8 at once"
     value.put(1, "b", LIMITED)
     value.put(2, "c", reply("y"))
     value.finished = True
-    assert plain(many.progress(value)) == "2 of 3 answered, 1 of them from the checkpoint, 1 failed"
-    assert "qk-volatile" not in many.progress(value)
+    assert plain(value) == "2 of 3 answered, 1 of them from the checkpoint, 1 failed"
+    assert "qk-volatile" not in many.progress(value)["text/html"]
 
 
 def test_a_length_nobody_knows_is_told_at_the_end():
     value = MapResults(iter("ab"), lambda value: value)
     value.put(0, "a", reply("x"))
-    assert plain(many.progress(value)) == "1 answered"
+    assert plain(value) == "1 answered"
     value.finished = True
-    assert plain(many.progress(value)) == "1 of 1 answered"
+    assert plain(value) == "1 of 1 answered"
 
 
-def test_a_notebook_output_is_redrawn_only_when_something_changed():
-    value, published = MapResults(["a", "b"], lambda value: value), []
-    output = many.Output(value, lambda bundle, update: published.append((bundle["text/plain"], update)))
-    output.draw()
-    output.draw()
-    value.put(0, "a", reply("x"))
-    output.draw()
-    value.put(1, "b", reply("y"))
-    value.finished = True
-    output.end()
-    assert published == [("0 of 2 answered", False), ("1 of 2 answered", True), ("2 of 2 answered", True)]
-
-
-class Tty(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_terminal_gets_one_line_and_anything_else_none(monkeypatch: pytest.MonkeyPatch):
+def test_the_line_says_how_to_go_on():
     value = results(reply("x"))
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert many.watch(value) is None
-    monkeypatch.setattr(sys, "stderr", tty := Tty())
+    assert many.progress(value)["text/plain"] == "1 of 1 answered"
     value.remark = "Ended early."
-    watching = many.watch(value)
-    watching.draw()
-    watching.end()
-    assert tty.getvalue() == "\r\x1b[K1 of 1 answered" * 2 + "\nEnded early.\n"
-    monkeypatch.setattr(sys, "stderr", None)  # a windowed program has none
-    assert many.watch(value) is None
+    assert many.progress(value)["text/plain"] == "1 of 1 answered\nEnded early."
+    assert plain(value) == "1 of 1 answered Ended early."

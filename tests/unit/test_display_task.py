@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 from hostile import HOSTILE
 from inert import read
 
-from qwenkit.display import bundle
-from qwenkit.display import task as view
+from qwenkit.display import bundle, watching
 from qwenkit.types.reply import Receipt
 from qwenkit.types.task import Task, TaskTable
 from qwenkit.types.usage import Cost, Usage
@@ -88,25 +88,52 @@ class Shell:
         self.display_pub = Publisher()
 
 
+def watched(*statuses: str) -> Task:
+    with watching.Watch() as draw:
+        for status in statuses:
+            task = Task("t", status, model=MODEL)
+            draw(task)
+    return task
+
+
 def test_one_card_is_redrawn_while_somebody_waits(monkeypatch: pytest.MonkeyPatch):
     shell = Shell()
-    monkeypatch.setattr(view, "_shell", lambda: shell)
-    watch = view.watch()
-    for status in ("PENDING", "RUNNING", "RUNNING", "SUCCEEDED"):
-        watch.draw(Task("t", status))
-    assert shell.display_pub.shown == [("task PENDING", False), ("task RUNNING", True), ("task SUCCEEDED", True)]
-    drawn = watch.drawn(Task("t", "SUCCEEDED", model=MODEL))
-    assert (drawn.status, drawn.model) == ("SUCCEEDED", MODEL)
-    assert isinstance(drawn, Task)
+    monkeypatch.setattr(watching, "_shell", lambda: shell)
+    monkeypatch.setattr(watching, "MOST_OFTEN", 0)
+    task = watched("PENDING", "RUNNING", "RUNNING", "SUCCEEDED")
+    told = [f"task {status} · {MODEL}" for status in ("PENDING", "RUNNING", "SUCCEEDED")]
+    assert shell.display_pub.shown == list(zip(told, (False, True, True), strict=True))
+    monkeypatch.setattr("qwenkit.display.live._shell", lambda: shell)
+    assert task._ipython_display_() is None  # the cell that watched it does not draw it once more
+    shell.execution_count = 4
+    assert not hasattr(task, "_ipython_display_")
 
 
-def test_nothing_is_drawn_where_nobody_looks():
-    assert view.watch() is None
+def test_a_card_is_not_redrawn_too_often_but_stays_as_it_ended(monkeypatch: pytest.MonkeyPatch):
+    shell = Shell()
+    monkeypatch.setattr(watching, "_shell", lambda: shell)
+    watched(*["PENDING"] * 50, *["RUNNING"] * 50, "SUCCEEDED")
+    assert len(shell.display_pub.shown) < 10
+    assert shell.display_pub.shown[-1] == (f"task SUCCEEDED · {MODEL}", True)
 
 
-def test_a_terminal_has_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_nothing_is_drawn_where_nobody_looks(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watching, "bundle", None)
+    for stderr in (io.StringIO(), None):  # a windowed program has none
+        monkeypatch.setattr("sys.stderr", stderr)
+        assert not hasattr(watched("RUNNING"), "_ipython_display_")
+
+
+def test_a_drawing_that_fails_costs_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watching, "_shell", Shell)
+    monkeypatch.setattr(watching, "bundle", lambda value: value.nonsense)
+    watched("RUNNING", "SUCCEEDED")
+
+
+def test_a_terminal_has_one_line_and_the_rest_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    watch = view.watch()
-    watch.draw(Task("t", "RUNNING", model=MODEL))
-    watch.end()
-    assert capsys.readouterr().err == f"\r\x1b[Ktask RUNNING · {MODEL}\n"
+    with watching.Watch() as draw:
+        draw(Task("t", "FAILED", model=MODEL, output={"message": "no tide"}))
+    assert capsys.readouterr().err == f"\r\x1b[Ktask FAILED · {MODEL}\nno tide\n"

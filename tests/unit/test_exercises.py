@@ -65,3 +65,10 @@ def test_an_unknown_exercise_says_so(name: str):
 
 def test_the_same_answer_draws_the_same_card():
     assert check("99.1", 3)._repr_mimebundle_() == check("99.1", 3)._repr_mimebundle_()
+
+
+def test_an_error_in_the_learners_function_is_shown_as_what_it_is():
+    told = repr(check("07.3", lambda reply: reply.thinking_cost / reply.cost + None))
+    assert "Your function raised TypeError" in told
+    assert "value of type" not in told
+    assert "expected something else than a value of type int" in repr(check("07.3", 5))

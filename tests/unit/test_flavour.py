@@ -13,6 +13,7 @@ from qwenkit.api.chat import AsyncChat, Chat
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
 from qwenkit.config import Config
+from qwenkit.errors import ConfigError
 from qwenkit.protocol.flow import Flow, Pause
 from qwenkit.types.options import ChatOptions
 
@@ -104,11 +105,31 @@ def test_name_signature_and_docstring_stay(kind: Any, core: Core):
     assert "Add up what" in pydoc.render_doc(bound)
 
 
-def test_wrong_arguments_are_refused_as_by_any_function(core: Core):
-    with pytest.raises(TypeError, match="stops"):
-        Counter(core).add(1, stops=2)
-    with pytest.raises(TypeError, match="start"):
+def test_wrong_arguments_are_refused_with_a_cure(core: Core):
+    with pytest.raises(ConfigError, match=r"counter.add has no option 'starts' → did you mean 'start'"):
+        Counter(core).add(1, starts=2)
+    with pytest.raises(ConfigError, match=r"counter.add: missing a required argument: 'start' → call it as"):
         Counter(core).add()
+    with pytest.raises(ConfigError, match="too many positional arguments"):
+        Counter(core).add(1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "cure"),
+    [
+        (lambda qwen: qwen.embeddings("hello", dimension=64), "dimensions"),
+        (lambda qwen: qwen.rerank("a", ["b"], top=1), "top_n"),
+        (lambda qwen: qwen.map(["a"], concurency=3), "concurrency"),
+        (lambda qwen: qwen.responses("a", previos=1), "previous"),
+        (lambda qwen: qwen.conversation(rounds=1), "max_rounds"),
+        (lambda qwen: qwen.files.upload("a", purpos=1), "purpose"),
+    ],
+)
+def test_every_noun_knows_its_own_options(mistake: Any, cure: str):
+    qwen = qk.Client(api_key="sk-0123456789abcdef")
+    for flavour in (qwen, qwen.aio):
+        with pytest.raises(ConfigError, match=f"has no option .* did you mean '{cure}'"):
+            mistake(flavour)
 
 
 # -- what a notebook's tooltip shows --------------------------------------------------------------------------------

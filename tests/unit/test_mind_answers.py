@@ -200,11 +200,11 @@ FERRY_ZH = "根据以下资料回答：渡轮每天九点出发。票价十二�
         ("When does the ferry leave?", FERRY, "The ferry leaves at nine on weekdays."),
         ("How much is a ticket?", FERRY, "Tickets cost 12 euros."),
         ("Can I get a refund?", FERRY, "Refunds are possible up to one day before departure."),
-        ("What colour is the ship? Answer only from the text.", FERRY, "The text does not say."),
+        ("What colour is the ship? Answer only from the text.", FERRY, "I found nothing in the text that matches."),
         ("How many euros does a ticket cost? Answer with a number only.", FERRY, "12"),
         ("渡轮几点出发？", FERRY_ZH, "渡轮每天九点出发。"),
         ("票价多少？", FERRY_ZH, "票价十二元。"),
-        ("船是什么颜色？", FERRY_ZH, "文中没有提到。"),
+        ("船是什么颜色？", FERRY_ZH, "我在文中没有找到相符的内容。"),
         (
             "Text: Ada was born in London. She moved to Oslo in 1990.\nQuestion: Where was Ada born?",
             "",

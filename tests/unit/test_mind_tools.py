@@ -40,6 +40,12 @@ FLIGHT = tool(
     passengers=WHOLE,
     window_seat={"type": "boolean"},
 )
+TIME = tool("get_current_time", "The current time.")
+ORDER = tool("lookup", "Look up an order by its id", ("order_id",), order_id=TEXT)
+WRITE = tool("send_email", "Send an email", ("to", "subject", "body"), to=TEXT, subject=TEXT, body=TEXT)
+BOOK = tool("book", "Book an event", ("title", "people"), title=TEXT, people=WHOLE)
+TASK = tool("add_task", "Add a task to the list", ("title",), title=TEXT)
+UNTYPED = tool("unknown", "Double a number", ("x",), x={})
 SUMS = tool("calculate", "Evaluate an arithmetic expression", ("expression",), expression=TEXT)
 MAIL = tool(
     "send_email",
@@ -99,7 +105,83 @@ def test_it_calls_the_tool_the_prompt_is_about(question: str, name: str, argumen
 
 
 @pytest.mark.parametrize(
-    "question", ["Hello", "Who are you?", "Tell me about Paris", "Write a poem about the sea", "你好"]
+    ("question", "offered", "arguments"),
+    [
+        ("What is the current time?", TIME, {}),
+        ("现在几点？", TIME, {}),
+        ("Where is my order A1234?", ORDER, {"order_id": "A1234"}),
+        ("订单 B-77 到哪了？", ORDER, {"order_id": "B-77"}),
+        *(
+            (said, WRITE, {"to": "bob@example.com", "subject": "lunch is at noon", "body": "lunch is at noon"})
+            for said in ("Write to bob@example.com that lunch is at noon", "Email bob@example.com: lunch is at noon.")
+        ),
+        (
+            "Send an email to bob@example.com, subject: Lunch, body: at noon",
+            WRITE,
+            {"subject": "Lunch", "body": "at noon"},
+        ),
+        ("给bob@example.com写邮件说明天开会", WRITE, {"to": "bob@example.com", "body": "明天开会"}),
+        ("Book the lighthouse tour for 3 people", BOOK, {"title": "lighthouse tour", "people": 3}),
+        ("Add a task to water the plants", TASK, {"title": "water the plants"}),
+        ("Double 21", UNTYPED, {"x": 21}),
+        (
+            "Play Yesterday by the Beatles",
+            tool("play", "Play music", ("song",), song=TEXT),
+            {"song": "Yesterday by the Beatles"},
+        ),
+    ],
+)
+def test_arguments_are_the_part_of_the_prompt_that_is_meant(
+    question: str, offered: Any, arguments: dict[str, Any]
+) -> None:
+    ((name, given),) = calls(question, tools=[WEATHER, offered])
+    assert name == offered["function"]["name"]
+    assert {**given, **arguments} == given
+
+
+@pytest.mark.parametrize(
+    ("question", "offered", "key"),
+    [
+        ("Write to bob@example.com", WRITE, "subject"),
+        ("Please book me a table", BOOK, "people"),
+        ("Where is my order?", ORDER, "order id"),
+        ("Play a song", tool("play", "Play music", ("song",), song=TEXT), "song"),
+    ],
+)
+def test_it_asks_in_words_for_what_nothing_fits(question: str, offered: Any, key: str) -> None:
+    reply = ask(question, tools=[offered])
+    assert reply.calls == []
+    assert f"the {key} be?" in reply.text or f"Which {key} do you mean?" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("said", "offered", "wanted"),
+    [
+        (["What's the weather in Oslo?", "And in Lima?"], WEATHER, ["Lima"]),
+        (["What's the weather in Oslo?", "What about Lima?"], WEATHER, ["Lima"]),
+        (["What's the weather in Oslo?", "And Lima?", "How about Paris and Rome?"], WEATHER, ["Paris", "Rome"]),
+        (["What's the weather in Oslo?", "那利马呢？"], WEATHER, ["利马"]),
+        (["杭州和北京天气怎么样？", "上海呢？"], WEATHER, ["上海"]),
+        (["Where is my order A1234?", "And B-77?"], ORDER, ["B-77"]),
+        (["Double 21", "and 34?"], UNTYPED, [34]),
+        (["What is 17*23?", "And 18*4?"], SUMS, ["18 * 4"]),
+        (["What's the weather in Oslo?", "Thanks!"], WEATHER, []),
+        (["And in Lima?"], WEATHER, []),
+    ],
+)
+def test_a_follow_up_is_the_question_before_about_something_else(
+    said: list[str], offered: Any, wanted: list[Any]
+) -> None:
+    messages = [
+        turn for text in said for turn in ({"role": "user", "content": text}, {"role": "assistant", "content": "-"})
+    ]
+    reply = answer(Prompt(messages[:-1], tools=[offered], parallel_tool_calls=True))
+    assert [next(iter(json.loads(call.arguments).values())) for call in reply.calls] == wanted
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Hello", "Who are you?", "Tell me about time travel", "Tell me about Paris", "Write a poem about the sea", "你好"],
 )
 def test_it_calls_nothing_when_nothing_fits(question: str) -> None:
     assert calls(question) == []
@@ -112,7 +194,7 @@ def test_tool_choice_forbids_and_forces() -> None:
     assert calls("What is 1+1 in Rome?", tool_choice=forced) == [("get_weather", {"city": "Rome"})]
     (name, arguments), *_ = calls("hi", tool_choice=forced)
     assert name == "get_weather"
-    assert arguments["city"]
+    assert arguments == {"city": ""}, "nobody named a city, and none is made up"
     assert calls("hi", tool_choice="required")
 
 
@@ -145,6 +227,17 @@ def test_parallel_calls_of_different_tools() -> None:
         ("get_weather", {"city": "Oslo"}),
         ("calculate", {"expression": "12 * 12"}),
     ]
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_two_places_and_the_time_are_three_calls(parallel: bool) -> None:
+    place = {**TEXT, "description": "城市或县区，比如北京市、杭州市、余杭区等。"}
+    weather = tool("get_current_weather", "当你想查询指定城市的天气时非常有用。", ("location",), location=place)
+    made, text = loop(
+        "杭州和北京天气怎么样？现在几点了？", "09:30", "晴", "雨", tools=[CLOCK, weather], parallel_tool_calls=parallel
+    )
+    assert [json.loads(arguments) for arguments in made] == [{}, {"location": "杭州"}, {"location": "北京"}]
+    assert text == "Current time：09:30。\n杭州：晴。\n北京：雨。"
 
 
 def loop(question: str, *results: str, **options: Any) -> tuple[list[str], str]:
@@ -180,6 +273,12 @@ def loop(question: str, *results: str, **options: Any) -> tuple[list[str], str]:
         ("北京天气怎么样?", "北京今天是晴天。", "北京今天是晴天。"),
         ("北京天气怎么样?", '{"温度": 3, "风": {"级": 2}}', "北京：温度: 3，风: (级: 2)（来自 get_weather）。"),
         ("What is 17*23?", "391", "The result is 391."),
+        ("Weather in Paris?", "4 °C, rain", "Paris: 4 °C, rain."),
+        ("Do I need an umbrella in Oslo?", "12 °C, light rain", "Yes: 12 °C, light rain."),
+        ("Do I need an umbrella in Lima?", "19 °C, no rain", "No rain is reported: 19 °C, no rain."),
+        ("Do I need an umbrella in Lima?", '{"sky": "storm"}', "Yes. For Lima, get_weather reports sky: storm."),
+        ("北京今天需要带伞吗？", "小雨", "是的：小雨。"),
+        ("上海今天需要带伞吗？", "晴，没有雨", "结果里没有提到下雨：晴，没有雨。"),
         ("Weather in Paris?", '{"error": "city not found"}', "The tool get_weather reported an error: city not found"),
         ("Weather in Paris?", "Error: timeout", "reported an error: Error: timeout"),
         ("Weather in Paris?", "KeyError: 'Paris'", "reported an error: KeyError: 'Paris'"),
@@ -190,6 +289,20 @@ def test_it_tells_what_a_tool_brought(question: str, result: str, expected: str)
     made, text = loop(question, result)
     assert len(made) == 1
     assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("question", "offered", "results", "expected"),
+    [
+        ("Weather in Oslo and Lima?", WEATHER, ["4 °C, rain", "19 °C, fog"], "Oslo: 4 °C, rain. Lima: 19 °C, fog."),
+        ("Umbrella in Oslo and Lima? Do I need one?", WEATHER, ["rain", "fog"], "Oslo: rain. Lima: fog."),
+        ("奥斯陆和北京天气怎么样？", WEATHER, ["4 °C，雨", "北京今天晴。"], "奥斯陆：4 °C，雨。北京今天晴。"),
+        ("Weather in Paris and what is 12*12?", WEATHER, ["fog", "144"], "Paris: fog. 12 * 12: 144."),
+    ],
+)
+def test_several_results_say_what_each_is_about(question: str, offered: Any, results: list[str], expected: str) -> None:
+    _, text = loop(question, *results, tools=[offered, SUMS], parallel_tool_calls=True)
+    assert text == expected
 
 
 def test_without_parallel_calls_it_works_through_them_one_by_one() -> None:

@@ -147,6 +147,11 @@ def test_content_items_are_joined():
     assert (reply.text, reply.usage) == ("A red kite.", PICTURE)
 
 
+def test_choices_keep_the_numbers_they_come_with():
+    told = b'{"output":{"choices":[{"index":1,"message":{"content":"B"}},{"index":0,"message":{"content":"A"}}]}}'
+    assert [choice.index for choice in native.read(told, model="qwen-plus").choices] == [1, 0]
+
+
 def test_tool_calls_are_read():
     (call,) = whole("whole_tools").tool_calls
     assert (call.id, call.name, call.arguments) == ("call_9f31", "lookup_tide", '{"port": "Brest"}')
@@ -186,6 +191,14 @@ def test_chat_parts_are_respelled():
     ]
     sent = body([{"role": "user", "content": parts}], native.MULTIMODAL, "qwen3-vl-plus")["input"]["messages"][0]
     assert sent["content"] == [{"text": "?"}, {"image": "https://x.example/1.png"}, {"audio": "data:,"}]
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": ["image_url"]}, {"type": "image_url"}, {"type": "image_url", "image_url": None}]
+)
+def test_odd_parts_are_left_to_the_service(part):
+    sent = body([{"role": "user", "content": [part]}], native.MULTIMODAL, "qwen3-vl-plus")["input"]["messages"]
+    assert list(sent[0]["content"][0]) == [key for key in part if key != "type"]
 
 
 @pytest.mark.parametrize("value", ["dog.png", "file:///dog.png", Path("dog.png"), 7])
@@ -247,7 +260,7 @@ def test_a_task_needs_an_id_only():
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"output":7}', b'{"output":{}}', b"\xff"])
 def test_what_is_no_task_says_so(data):
-    with pytest.raises(errors.ServerError, match="holds no task"):
+    with pytest.raises(errors.ServerError, match="not a task"):
         tasks.read(Answer(200, {}, data), Request("POST", "http://x/"))
 
 

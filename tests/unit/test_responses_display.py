@@ -92,6 +92,18 @@ def test_sources_are_links_to_the_web_and_to_nowhere_else():
     assert "javascript:alert(1)" in shown(value)
 
 
+def test_what_a_server_gave_back_is_its_result_and_no_source():
+    given = json.dumps([{"port": "Brest", "metres": 4.1}])
+    words = shown(answered({"type": "mcp_call", "name": "tide", "server_label": "tides", "output": given}))
+    assert f"calls tide on tides result {given}" in words
+
+
+def test_a_search_that_found_nothing_says_so_when_it_has_ended():
+    for kind in ("file_search_call", "image_search_call"):
+        assert "Nothing was found." in shown(answered({"type": kind, "status": "completed", "output": "[]"}))
+        assert "Nothing was found." not in shown(answered({"type": kind, "status": "in_progress"}))
+
+
 def test_an_unknown_item_is_its_json_folded_without_its_id():
     value = answered({"type": "shiny_call", "id": "msg_7", "status": "completed", "gleam": [1, 2]})
     assert "shiny_call" in shown(value)
@@ -214,9 +226,9 @@ def test_a_chain_runs_down_and_a_fork_opens_branches():
     assert bundle(tree)["text/plain"].splitlines() == [
         "6 turns",
         "1 ask a → say a",
-        "2 ask b → say b",
+        "↳ 2 ask b → say b",
         "├─ 3 ask c → say c",
-        "│  5 ask e → say e",
+        "│  ↳ 5 ask e → say e",
         "└─ 4 ask d → say d",
         "6 ask f → say f",
     ]

@@ -183,6 +183,22 @@ def test_a_function_call_without_deltas_comes_in_one_piece():
     assert done.reply().tool_calls[0].arguments == '{"port": "Brest"}'
 
 
+def test_what_only_the_end_of_an_item_says_is_told_then():
+    call = {"type": "function_call", "id": "a", "call_id": "c", "name": "tide", "arguments": ""}
+    said = {"type": "message", "id": "m", "content": []}
+    words = [{"type": "output_text", "text": "All of it."}]
+    _, pieces = folded(
+        told("response.output_item.added", output_index=0, item=call),
+        told("response.output_item.done", output_index=0, item={**call, "arguments": "{}"}),
+        told("response.output_item.added", output_index=1, item=said),
+        told("response.output_text.delta", output_index=1, item_id="m", delta="All "),
+        told("response.output_item.done", output_index=1, item={**said, "content": words}),
+        told("response.completed", response={}),
+    )
+    assert [piece.tool.arguments for piece in pieces if piece.tool] == ["", "{}"]
+    assert [piece.text for piece in pieces if piece.text] == ["All ", "of it."]
+
+
 @pytest.mark.parametrize("name", CARRIERS)
 def test_every_carrier_of_words_writes_to_its_kind_of_item(name: str):
     kind = CARRIERS[name].item

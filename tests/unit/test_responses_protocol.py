@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import qwenkit as qk
+from qwenkit.protocol import chat
 from qwenkit.protocol import responses as protocol
 from qwenkit.protocol.failures import build
 from qwenkit.types.reply import Choice, Reply, ToolCall
-from qwenkit.types.response import Item, Items, Response
+from qwenkit.types.response import ConversationObject, Item, Items, Response
 from qwenkit.types.response_tree import ResponseTree
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "responses"
@@ -123,6 +124,8 @@ def test_tools_are_names_functions_and_dicts_of_both_shapes():
         ({"tools": ["mcp"]}, "server_url"),
         ({"tools": ["file_search"]}, "vector_store_ids"),
         ({"tools": [7]}, "function"),
+        ({"tools": [tide, {"type": "function", "name": "tide"}]}, "name of its own"),
+        ({"extra": ["a"]}, "dict"),
     ],
 )
 def test_a_wrong_option_is_refused_with_its_cure(options: dict[str, Any], hint: str):
@@ -139,7 +142,17 @@ def test_a_whole_answer_is_read():
     assert (reply.text, reply.thinking, reply.status) == ("Hello there.", "User wants a greeting.", "completed")
     assert (reply.usage.prompt, reply.usage.completion, reply.usage.reasoning) == (50, 60, 41)
     assert reply.raw["service_tier"] == "default"
-    assert reply.choices[0].text == reply.text
+    assert (reply.choices[0].text, reply.finish_reason) == (reply.text, "stop")
+
+
+def test_a_response_is_a_reply_to_code_that_knows_chat():
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Yes"}]}
+    reply = answered(output=[said, CALL])
+    assert isinstance(reply, Reply)
+    assert (reply.finish_reason, reply.message.text) == ("tool_calls", "Yes")
+    assert chat.messages([reply])[0]["tool_calls"][0]["id"] == "call_77"
+    assert answered(status="incomplete").finish_reason == "length"
+    assert answered(status="failed").finish_reason is None
 
 
 def test_the_bill_may_name_its_tools_in_three_places():
@@ -172,7 +185,14 @@ def test_a_new_response_that_failed_raises_and_a_stored_one_says_why():
     with pytest.raises(qk.ServerError, match="broken") as raised:
         protocol.read(body)
     assert raised.value.reply.status == "failed"
-    assert protocol.read(body, created=False).error.message == "broken"
+    assert protocol.response(json.loads(body)).error.message == "broken"
+
+
+def test_a_conversation_is_read_whatever_else_it_says():
+    odd = {"id": "c", "created_at": "soon", "metadata": {"a": "b"}, "deleted": None, "more": 1}
+    assert protocol.conversation(odd) == ConversationObject("c", 0, {"a": "b"})
+    for metadata in (None, "text", {"a": 3}):
+        assert protocol.conversation({"id": "c", "metadata": metadata}) == ConversationObject("c")
 
 
 @pytest.mark.parametrize("reason", [{"reason": "max_output_tokens"}, None, "text"])
@@ -187,78 +207,31 @@ def test_a_result_answers_its_call():
     assert reply.result("call_77", {"m": 4.1})["output"] == '{"m":4.1}'
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "message", "kind", "cure"),
-    [
-        (400, "InvalidParameter", "Unsupported model: 'nope'", "NotFound", "qwen.models"),
-        (
-            400,
-            "InvalidParameter",
-            "Invalid 'max_output_tokens': must be greater than or equal to 16, got 1.",
-            "InvalidRequest",
-            "16",
-        ),
-        (
-            400,
-            "InvalidParameter",
-            "Invalid 'top_p': 9. Expected a value between (0,1], but got 9 instead.",
-            "InvalidRequest",
-            "up to 1",
-        ),
-        (
-            400,
-            "InvalidParameter",
-            "Invalid 'temperature': 5. Expected a value between [0,2), but got 5 instead.",
-            "InvalidRequest",
-            "not including, 2",
-        ),
-        (
-            400,
-            "InvalidParameter",
-            "Invalid 'reasoning.effort': x. Supported values are: ('none','minimal').",
-            "InvalidRequest",
-            "'xhigh'",
-        ),
-        (400, "InvalidParameter", "Invalid 'store': x. Must be a boolean.", "InvalidRequest", "store=False"),
-        (400, "InvalidParameter", "Not found previous_response_id: resp_1", "NotFound", "7 days"),
-        (
-            400,
-            "INVALID_REQUEST",
-            "Mutually exclusive parameters: Ensure you are only providing one of: a or b.",
-            "InvalidRequest",
-            "not both",
-        ),
-        (
-            400,
-            "InvalidParameter",
-            "Mutually exclusive parameters: Ensure you are only providing one of: a or b.",
-            "InvalidRequest",
-            "not both",
-        ),
-        (
-            400,
-            "InvalidParameter",
-            "<400> InternalError.Algo.InvalidParameter: tools.0.name is missing",
-            "InvalidRequest",
-            "message names",
-        ),
-        (404, "InvalidParameter", "Response with id 'resp_x' not found.", "NotFound", "7 days"),
-        (400, "InvalidParameter", "Conversation with id 'conv_x' not found.", "NotFound", "deleted"),
-        (401, "InvalidApiKey", "No API-key provided.", "AuthError", "DASHSCOPE_API_KEY"),
-        (404, "Not Found", "Not support", "NotFound", "path"),
-        (
-            405,
-            "Method Not Allowed",
-            "Method 'GET' is not allowed for '/compatible-mode/v1/responses'.",
-            "InvalidRequest",
-            "POST",
-        ),
-    ],
-)
+EXCLUSIVE = "Mutually exclusive parameters: Ensure you are only providing one of: a or b."
+RANGE = "Invalid '{}': 9. Expected a value between {}, but got 9 instead."
+REFUSED = [  # most are a 400 InvalidParameter
+    ("Unsupported model: 'nope'", "NotFound", "qwen.models"),
+    ("Invalid 'max_output_tokens': must be greater than or equal to 16, got 1.", "InvalidRequest", "16"),
+    (RANGE.format("top_p", "(0,1]"), "InvalidRequest", "up to 1"),
+    (RANGE.format("temperature", "[0,2)"), "InvalidRequest", "not including, 2"),
+    ("Invalid 'reasoning.effort': x. Supported values are: ('none','minimal').", "InvalidRequest", "'xhigh'"),
+    ("Invalid 'store': x. Must be a boolean.", "InvalidRequest", "store=False"),
+    ("Not found previous_response_id: resp_1", "NotFound", "7 days"),
+    (EXCLUSIVE, "InvalidRequest", "not both"),
+    (EXCLUSIVE, "InvalidRequest", "not both", "INVALID_REQUEST"),
+    ("<400> InternalError.Algo.InvalidParameter: tools.0.name is missing", "InvalidRequest", "message names"),
+    ("Response with id 'resp_x' not found.", "NotFound", "7 days", "InvalidParameter", 404),
+    ("Conversation with id 'conv_x' not found.", "NotFound", "deleted"),
+    ("No API-key provided.", "AuthError", "DASHSCOPE_API_KEY", "InvalidApiKey", 401),
+    ("Not support", "NotFound", "path", "Not Found", 404),
+    ("Method 'GET' is not allowed for '/responses'.", "InvalidRequest", "POST", "Method Not Allowed", 405),
+]
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=[row[0] for row in REFUSED])
 @pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
-def test_every_documented_error_has_its_class_and_cure(
-    status: int, code: str, message: str, kind: str, cure: str, nested: bool
-):
+def test_every_documented_error_has_its_class_and_cure(refused: Any, nested: bool):
+    message, kind, cure, code, status = (*refused, *("InvalidParameter", 400)[len(refused) - 3 :])
     flat = {"code": code, "message": message, "request_id": "r"}
     body = {"error": {"message": message, "type": code}, "request_id": "r"} if nested else flat
     error = build(status, {}, json.dumps(body).encode(), request="POST /responses")

@@ -118,6 +118,12 @@ def test_a_schema_that_goes_round_in_circles_ends():
     assert schemas.misfit(1, {"$ref": "#"}) is None
 
 
+@pytest.mark.parametrize("schema", [{"required": 5}, {"properties": []}, {"anyOf": 5}])
+def test_a_schema_that_makes_no_sense_is_named(schema: Any):
+    with pytest.raises(ConfigError, match="no JSON schema"):
+        schemas.misfit({"a": 1}, schema)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -227,3 +233,20 @@ def test_an_error_shows_what_the_model_wrote():
     assert "The answer" in shown["text/html"]
     assert "&lt;i&gt;Ada" in shown["text/html"]
     assert shown["text/plain"].startswith("SchemaMismatch: the answer does not fit Guest: at $ object missing")
+
+
+@pytest.mark.parametrize(
+    "sketch",
+    [
+        {"name": str, "age": int},
+        {"name": "string"},
+        {},
+        {"type": "objct"},
+        {"type": ["string", "nul"]},
+        {"type": "object", "properties": {"name": str}},
+    ],
+)
+@pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
+def test_a_sketch_of_a_schema_is_refused_with_the_way_to_write_one(sketch, model):
+    with pytest.raises(ConfigError, match="no JSON schema.*or pass a dataclass"):
+        structured.ask({"model": model, "messages": []}, sketch)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from qwenkit.sandbox import vectors
+from qwenkit.sandbox import senses, vectors
 
 # A text, one that says much the same, and one that does not.
 ALIKE = [
@@ -144,7 +144,7 @@ def test_joined_things_count_alike_whatever_their_length():
 
 
 def test_every_line_of_the_list_of_senses_has_its_own_name():
-    names = [line.split()[0] for line in vectors._read("senses.txt").splitlines() if not line.startswith("#")]
+    names = [line.split()[0] for line in senses._read("senses.txt").splitlines() if not line.startswith("#")]
     assert len(names) > 400
     assert len(names) == len(set(names))
-    assert all(len(senses) == len(set(senses)) for senses in vectors._senses().values())
+    assert all(len(each) == len(set(each)) for each in senses.senses().values())

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwenkit.errors import ServerError
+from qwenkit.errors import RateLimited, ServerError
 from qwenkit.protocol import embeddings, rerank
+from qwenkit.types.embeddings import Embeddings
+from qwenkit.types.ranking import Ranking
 
 VECTOR = [0.25, -1.5]
 PACKED = base64.b64encode(struct.pack("<2f", *VECTOR)).decode()
@@ -24,14 +26,16 @@ junk = st.recursive(
 )
 
 
-def read(answer: Any, expected: int | None = None) -> embeddings.Part:
-    return embeddings.read(json.dumps(answer).encode(), expected=expected, request="POST /embeddings", request_id="r-1")
+ASK = rerank.ask("?", ["a", "b", "c"], "qwen3-rerank", {}, None)
 
 
-def ranked(answer: Any) -> rerank.Told:
-    return rerank.read(
-        json.dumps(answer).encode(), documents=["a", "b", "c"], request="POST /reranks", request_id="r-1"
-    )
+def read(answer: Any, texts: int = 1) -> Embeddings:
+    names = [str(place) for place in range(texts)]
+    return embeddings.read(json.dumps(answer).encode(), texts=names, request="POST /embeddings", request_id="r-1")
+
+
+def ranked(answer: Any) -> Ranking:
+    return rerank.read(json.dumps(answer).encode(), ask=ASK, request="POST /reranks", request_id="r-1")
 
 
 @pytest.mark.parametrize(
@@ -70,12 +74,13 @@ def test_the_bill_is_read_in_both_spellings():
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"data": []}, "0 vectors came back for 2 texts"),
-        ({"data": [{"embedding": VECTOR}]}, "1 vectors came back for 2 texts"),
-        ({"data": [{"embedding": VECTOR}, {"embedding": [1.0]}]}, "differ in length"),
-        ({"data": [{"embedding": "not base64!"}] * 2}, "cannot be read"),
-        ([], "cannot be read"),
-        ({"output": None, "data": None}, "0 vectors"),
+        ({"data": []}, r"not 2 embeddings of one size \(0 came\)"),
+        ({"data": [{"embedding": VECTOR}]}, r"not 2 embeddings of one size \(1 came\)"),
+        ({"data": [{"embedding": VECTOR}, {"embedding": [1.0]}]}, "of one size"),
+        ({"data": [{"embedding": "not base64!"}] * 2}, "of one size"),
+        ({"data": [{"embedding": "AAAA"}] * 2}, "of one size"),
+        ([], "not embeddings"),
+        ({"output": None, "data": None}, "0 came"),
     ],
 )
 def test_what_cannot_be_read_is_said(answer: Any, said: str):
@@ -96,15 +101,22 @@ def test_junk_is_an_error_of_ours_or_a_value(answer: Any):
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"data": "\xff", "results": "\xff"}', b"[" * 100_000])
 def test_a_body_that_is_no_answer_is_an_error_of_ours(body: bytes):
-    with pytest.raises(ServerError, match="cannot be read"):
-        embeddings.read(body, expected=1, request="POST /embeddings", request_id="r-1")
-    with pytest.raises(ServerError, match="cannot be read"):
-        rerank.read(body, documents=["a"], request="POST /reranks", request_id="r-1")
+    with pytest.raises(ServerError, match="not embeddings"):
+        embeddings.read(body, texts=["a"], request="POST /embeddings", request_id="r-1")
+    with pytest.raises(ServerError, match="not a ranking"):
+        rerank.read(body, ask=ASK, request="POST /reranks", request_id="r-1")
+
+
+def test_an_error_with_a_200_is_an_error():
+    refused = {"code": "Throttling.RateQuota", "message": "slow down", "request_id": "r-2"}
+    for reader in (read, ranked):
+        with pytest.raises(RateLimited, match="slow down"):
+            reader(refused)
 
 
 def test_an_empty_ranking_is_no_answer():
     for answer in ({}, {"results": []}, {"output": {"results": [{"index": 9}]}}):
-        with pytest.raises(ServerError, match="of 3 documents came back empty"):
+        with pytest.raises(ServerError, match="not a ranking of 3"):
             ranked(answer)
 
 

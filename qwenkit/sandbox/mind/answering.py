@@ -7,11 +7,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
+from .cues import cue
 from .faculties import PLAIN, first
 from .jsonwork import structured, wished
 from .partial import continued
 from .prompt import Answer, Prompt, Token
-from .recall import clipped
+from .recall import clipped, followed
 from .sampler import Sampler
 from .scene import Draft, Scene, read
 from .toolwork import tools
@@ -24,6 +25,8 @@ _EVERYTHING = (tools, structured, wished, *PLAIN)
 def answer(prompt: Prompt, index: int = 0) -> Answer:
     """The answer to a prompt; `index` is which of n choices, each with a die of its own."""
     scene = read(prompt)
+    again = followed(scene) or ""
+    scene = scene.again(again) if cue("extract.asking").search(again) else scene
     draft = first(scene, _EVERYTHING) or Draft()
     stream = f"{index}/{zlib.crc32(scene.question.encode())}"
     thinking = _thought(scene, draft, stream) if prompt.thinking else []

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice, takewhile
 
 from . import expression
 from .cues import cue, label
 from .expression import shown
+from .reading import sentences
 from .scene import Draft, Scene
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LIST = re.compile(rf"{_NUMBER.pattern}(?:\s*(?:[,，、;；]|and|和|与|\s)+\s*{_NUMBER.pattern})+")
+_EITHER = re.compile(rf"\W*{_NUMBER.pattern}\s*(?:,|or|vs\.?|还是|和)\s*{_NUMBER.pattern}\W*", re.IGNORECASE)
 _EQUATION = re.compile(r"([\d.\s+*/()x^-]*x[\d.\s+*/()x^-]*)=([\d.\s+*/()x^-]+)", re.IGNORECASE)
 _WORDS_AROUND = {"en": 9, "zh": 18}  # a sum among more words than these is not what the text is about
 _LONGEST = 600
 _PRIME_LIMIT = 10**12
+_MOST_PRIMES, _MOST_LISTED = 10_000, 200
 
 _FIGURES: dict[str, Callable[[list[Fraction]], Fraction]] = {
     "gcd": lambda numbers: Fraction(math.gcd(*map(int, numbers))),
@@ -33,7 +38,7 @@ _FIGURES: dict[str, Callable[[list[Fraction]], Fraction]] = {
 
 def arithmetic(scene: Scene) -> Draft | None:
     text = expression.numerals(scene.question) if len(scene.question) <= _LONGEST else ""
-    if not re.search(r"\d", text):
+    if not re.search(r"\d", text) and not cue("arithmetic.prime_any").search(text):
         return None
     for attempt in (_prime, _compare, _collection, _equation, _sum, _following, _story):
         draft = attempt(scene, text)
@@ -99,23 +104,45 @@ def _equation(scene: Scene, text: str) -> Draft | None:
 def _prime(scene: Scene, text: str) -> Draft | None:
     if not cue("arithmetic.prime").search(text):
         return None
-    above, below, first = (cue(f"arithmetic.prime_{kind}").search(text) for kind in ("above", "below", "first"))
-    if above and int(above[1]) < _PRIME_LIMIT:
-        return scene.say(
-            "arithmetic.value",
-            value=str(next(n for n in range(int(above[1]) + 1, 2 * _PRIME_LIMIT) if divisor(n) == n)),
-        )
-    if first or below:
-        limit = min(int(below[1] or below[2]), 1000) if below else 1000
-        primes = [n for n in range(2, limit) if divisor(n) == n][: min(int(first[1]), 100) if first else 200]
-        return scene.say("arithmetic.value", value=", ".join(map(str, primes))) if primes else None
+    above, place = cue("arithmetic.prime_above").search(text), cue("arithmetic.prime_place").search(text)
+    if (above and int(above[1]) < _PRIME_LIMIT) or (cue("arithmetic.prime_any").search(text) and not above):
+        return scene.say("arithmetic.value", value=str(next(_primes(int(above[1]) if above else 1))))
+    if place and 0 < int(_group(place)) <= _MOST_PRIMES:
+        return scene.say("arithmetic.value", value=str(next(islice(_primes(), int(_group(place)) - 1, None))))
+    return _several_primes(scene, text) or _whether_prime(scene, text)
+
+
+def _several_primes(scene: Scene, text: str) -> Draft | None:
+    """The primes of a range, or one figure about them; a list nobody asked for is no answer."""
+    below, first, between = (cue(f"arithmetic.prime_{kind}").search(text) for kind in ("below", "first", "between"))
+    low, high = (int(each) for each in between.groups() if each) if between else (1, 0)
+    high = int(_group(below)) - 1 if below else high
+    most = int(_group(first)) if first else _MOST_PRIMES
+    if not (first or high) or most > _MOST_PRIMES or high > _MOST_PRIMES:
+        return None
+    primes = list(islice(takewhile(lambda n: not high or n <= high, _primes(low - 1)), most))
+    figure = label("arithmetic.figures", text)
+    count = not figure and cue("arithmetic.how_many").search(text)
+    if not primes or not (figure or count or len(primes) <= _MOST_LISTED):
+        return None
+    told = shown(_FIGURES[figure](list(map(Fraction, primes)))) if figure else ", ".join(map(str, primes))
+    return scene.say("arithmetic.value", value=str(len(primes)) if count else told)
+
+
+def _group(found: re.Match[str]) -> str:
+    return next(group for group in found.groups() if group)
+
+
+def _primes(above: int = 1) -> Iterator[int]:
+    return (n for n in itertools.count(above + 1) if divisor(n) == n and n > 1)
+
+
+def _whether_prime(scene: Scene, text: str) -> Draft | None:
     number = _NUMBER.search(text)
     asked = cue("arithmetic.prime_whether").search(text)
-    whole = asked and number and number[0].isdecimal() and int(number[0]) <= _PRIME_LIMIT
-    return _whether_prime(scene, int(number[0])) if whole and number else None
-
-
-def _whether_prime(scene: Scene, n: int) -> Draft:
+    if not (asked and number and number[0].isdecimal() and int(number[0]) <= _PRIME_LIMIT):
+        return None
+    n = int(number[0])
     by = divisor(n)
     scene.note("think.prime", n=str(n), root=str(math.isqrt(n)))
     if n > 1 and by == n:
@@ -135,9 +162,13 @@ def divisor(n: int) -> int:
 
 
 def _compare(scene: Scene, text: str) -> Draft | None:
-    """Which of two numbers is larger, or whether one is."""
+    """Which of two numbers is larger, or whether one is: of those in the question, the first, else the other."""
+    asked = next((each for each in sentences(text) if each[-1] in "?？"), text)
     two = _NUMBER.findall(text)
-    larger, smaller = cue("arithmetic.larger").search(text), cue("arithmetic.smaller").search(text)
+    if _NUMBER.findall(asked) == two[:1]:
+        two.reverse()
+    bare = _EITHER.fullmatch(text)
+    larger, smaller = cue("arithmetic.larger").search(text) or bare, cue("arithmetic.smaller").search(text)
     if len(two) != 2 or len(text) > 120 or not (larger or smaller) or cue("arithmetic.how_many").search(text):
         return None
     first, second = map(Fraction, two)
@@ -145,13 +176,13 @@ def _compare(scene: Scene, text: str) -> Draft | None:
     if first == second:
         return scene.say("arithmetic.equal", first=two[0], second=two[1])
     large, small = two if first > second else two[::-1]
-    if cue("arithmetic.which").search(text):
+    if bare or cue("arithmetic.which").search(text):
         return (
             scene.say("arithmetic.larger", value=large, other=small)
             if larger
             else scene.say("arithmetic.smaller", value=small, other=large)
         )
-    if not cue("tool.whether").search(text):
+    if not cue("tool.whether").search(asked):
         return None
     return scene.say(
         "arithmetic.yes" if (first > second) == bool(larger) else "arithmetic.no", large=large, small=small
@@ -160,6 +191,11 @@ def _compare(scene: Scene, text: str) -> Draft | None:
 
 def _collection(scene: Scene, text: str) -> Draft | None:
     """One figure about a list of numbers, or the list in order."""
+    spread = cue("arithmetic.range").search(text)
+    low, high = (int(each) for each in spread.groups() if each) if spread else (1, 0)
+    figure = label("arithmetic.figures", text)
+    if figure and low < high <= _MOST_PRIMES:
+        return scene.say("arithmetic.value", value=shown(_FIGURES[figure](list(map(Fraction, range(low, high + 1))))))
     listed = _LIST.search(text)
     written = _NUMBER.findall(listed[0]) if listed else []
     if not 2 <= len(written) <= 60 or max(map(len, written)) > 15:
@@ -168,7 +204,6 @@ def _collection(scene: Scene, text: str) -> Draft | None:
     if cue("arithmetic.sort").search(text):
         ordered = sorted(numbers, reverse=bool(cue("arithmetic.down").search(text)))
         return scene.say("arithmetic.value", value=", ".join(map(shown, ordered)))
-    figure = label("arithmetic.figures", text)
     scene.note("think.list", list=", ".join(written), n=len(numbers))
     return scene.say("arithmetic.value", value=shown(_FIGURES[figure](numbers))) if figure else None
 

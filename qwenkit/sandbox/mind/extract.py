@@ -1,9 +1,10 @@
 """Answers out of a text that is in the request: the system message, a passage in the prompt, or a document.
 
-Documents are messages of a role that no client can send; the service puts there what attached files say.
+Documents and pages found by a search are messages of roles that no client can send; the service puts them there.
 
 The best sentence is the one that shares the most with the question, a rare word counting more than a common one. When
-nothing fits and the prompt insists on the text, the answer is that the text does not say.
+nothing fits and the prompt insists on the text, the answer is that nothing was found: what a text does not say is more
+than a search can know.
 """
 
 from __future__ import annotations
@@ -13,17 +14,29 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
+
+from qwenkit.sandbox import senses
 
 from .cues import compiled, cue, label
 from .evidence import Evidence
+from .expression import numerals
 from .library import lexicon
 from .reading import LONG, content, sentences, words
 from .scene import Draft, Scene
 
 _DOCUMENT = 200_000  # characters of a text that are read
-_CLEAR = {"en": 0.36, "zh": 0.3}  # share of the question's weight a sentence must cover; pairs of characters are noisy
+_CLEAR = {"en": 0.36, "zh": 0.38}  # share of the question's weight a sentence must cover; pairs of characters are noisy
 _SHORT = 60  # a sentence about "the text" that is no longer than this is an instruction
 _NAMED = 1.6  # a name in the question says more than another word
+_LIGHT = 0.3  # "bring" and "allowed" say less
+_NEAR = 0.9  # a word that says the same counts a little less than the word itself
+_LESS, _MORE = 0.75, 1.25
+_TOGETHER = 0.1  # what a pair of words side by side adds
+_EQUAL = 0.8  # as good an answer as the best
+_LATIN = re.compile(r"[A-Za-z0-9][\w'’.-]*(?<!\.)")
+_ROW = re.compile(r"^[^.:。]{1,80}: \S.*\d|(?:\s\d[\d.,]*){2,}$")
+_COUNTED = re.compile(r"\d")
 _CHANCE = 0.5  # half of the pairs of Chinese characters that stand nowhere in the text are no words
 _LEAD = 2.0  # first sentences tend to say what a text is about
 _YEAR_OR_TIME = re.compile(r"\d{1,2}:\d{2}|\d{4}年?|[一二三四五六七八九十\d]+点半?|\b(?:at|on|in) ([\w ]+?)(?=[.,]|$)")
@@ -35,21 +48,37 @@ def extract(scene: Scene) -> Draft | None:
     shown = _documents(scene)
     if cue("extract.summary").search(asked) and len(passage or shown) > 1:
         return _summary(scene, passage or shown)
-    source = [*passage, *shown, *_facts(scene.system[:_DOCUMENT])]
+    source = [*passage, *shown, *_facts(scene.system[:_DOCUMENT]), *_documents(scene, "search")]
     if not source or not cue("extract.asking").search(asked):
         return None
-    best, score = _best(asked, source)
-    scene.note("think.extract", n=len(source), score=f"{score:.2f}")
-    if score >= _CLEAR[scene.language]:
-        found = scene.say("extract.found", sentence=best)
-        found.bare = _kernel(scene, asked, best)
+    found = _found(scene, asked, source)
+    if found:
         return found
     bound = shown or cue("extract.bound").search(f"{scene.system[-LONG:]}\n{scene.brief}")
     return scene.say("extract.absent") if bound else None
 
 
-def _documents(scene: Scene) -> list[str]:
-    shown = [content(each) for each in scene.prompt.messages if each.get("role") == "document"]
+def documented(scene: Scene) -> Draft | None:
+    """What an attached document says goes before what was said in the conversation."""
+    shown, asked = _documents(scene), _parted(scene)[0]
+    inner = scene.again(scene.question)
+    found = _found(inner, asked, shown) if shown and cue("extract.asking").search(asked) else None
+    scene.notes += inner.notes if found else []
+    return found
+
+
+def _found(scene: Scene, asked: str, source: list[str]) -> Draft | None:
+    best, score = _best(asked, source)
+    scene.note("think.extract", n=len(source), score=f"{score:.2f}")
+    if score < _CLEAR[scene.language]:
+        return None
+    found = scene.say("extract.found", sentence=best)
+    found.bare = _kernel(scene, asked, best)
+    return found
+
+
+def _documents(scene: Scene, role: str = "document") -> list[str]:
+    shown = [content(each) for each in scene.prompt.messages if each.get("role") == role]
     return [sentence for text in shown for sentence in sentences(text[:_DOCUMENT])]
 
 
@@ -80,27 +109,90 @@ def _parted(scene: Scene) -> tuple[str, list[str]]:
 
 
 @cache
-def _alike() -> dict[str, str]:
-    """word -> the first of the words that say the same."""
-    return {word: said[0] for row in lexicon()["alike"] if (said := words(row)) for word in said}
+def _known() -> dict[str, tuple[str, ...]]:
+    """term -> the senses it may have, the nearest first: our own rows, then the list that vectors use."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in lexicon()["alike"]:
+        for word in row.split():
+            found[senses.term(word)] = (*found.get(senses.term(word), ()), f"={row.split()[0]}")
+    for word, names in senses.senses().items():
+        found[word] = (*found.get(word, ()), *(f"#{name}" for name in names))
+    return found
 
 
-def _said(text: str) -> set[str]:
-    """The words of a text, those that say the same as one."""
-    return {_alike().get(word, word) for word in words(text)}
+@cache
+def _chinese() -> re.Pattern[str]:
+    return senses.longest(list(_known()))
+
+
+def _spoken(text: str) -> list[str]:
+    """The words of a text that carry meaning: terms of English ones, known Chinese words, pairs of what is left."""
+    plain = _LATIN.sub(" ", text)
+    left = [pair for pair in words(_chinese().sub(" ", plain)) if len(pair) > 1]
+    latin = [senses.term(word) for word in _LATIN.findall(text.lower()) if words(word)]
+    return [*latin, *(word for word in _chinese().findall(plain) if words(word)), *left]
+
+
+def _bag(text: str) -> set[str]:
+    """All that a sentence may be found by: its words, what they may mean, and every pair of its characters."""
+    said = [*_spoken(text), *words(_LATIN.sub(" ", text))]
+    return {*said, *(name for word in said for name in _known().get(word, ()))}
+
+
+def bridged(asked: str) -> str:
+    """A question and the words that say the same in either language, to look for passages with."""
+    near = {name for word in _spoken(asked) for name in _known().get(word, ())[:1]}
+    return " ".join([asked, *(word for word, names in _known().items() if names[0] in near)])
 
 
 def _best(asked: str, source: list[str]) -> tuple[str, float]:
-    wanted = _said(asked)
-    bags = [_said(sentence) | _kinds(asked, sentence) for sentence in source]
-    seen = Counter(word for bag in bags for word in bag & wanted)
-    rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) for word in wanted}
-    for word in _said(" ".join(re.findall(r"(?<=\s)[A-Z]\w+", asked))):
-        rare[word] *= _NAMED
-    total = sum(weight * (seen[word] > 0 or word.isascii() or _CHANCE) for word, weight in rare.items()) or 1.0
-    scores = [sum(rare[word] for word in wanted & bag) / total for bag in bags]
+    wanted = dict.fromkeys(_spoken(asked))
+    near = {word: _known().get(word, (word,))[0] for word in wanted}
+    bags = [_bag(sentence) | _kinds(asked, sentence) for sentence in source]
+    seen = Counter(word for bag in bags for word in wanted if word in bag or near[word] in bag)
+    rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) * _telling(word, asked) for word in wanted}
+    sure = {word: seen[word] or word.isascii() or word in _known() for word in wanted}
+    total = sum(weight * (1 if sure[word] else _CHANCE) for word, weight in rare.items()) or 1.0
+    beside = _beside(asked)
+    scores = [
+        sum(rare[word] * (1 if word in bag else _NEAR if near[word] in bag else 0) for word in wanted)
+        / total
+        * _fitting(asked, sentence)
+        * (1 + _TOGETHER * len(beside & _beside(sentence)))
+        for sentence, bag in zip(source, bags, strict=True)
+    ]
     at = scores.index(max(scores))
-    return source[at], scores[at]
+    near_by = [place for place in (at + 1, at - 1) if 0 <= place < len(scores) and scores[place] > _EQUAL * scores[at]]
+    several = near_by[:1] if label("extract.kernels", asked) == "amounts" else []
+    gap = "" if source[at].endswith("。") else " "
+    return gap.join(source[place] for place in sorted([at, *several])), scores[at]
+
+
+def _beside(text: str) -> set[tuple[str, str]]:
+    """What stands side by side: "first ferry" is more than first and ferry."""
+    said = [_known().get(word, (word,))[0] for word in _spoken(text)]
+    return set(pairwise(said))
+
+
+def _telling(word: str, asked: str) -> float:
+    """How much a word says about what is asked: "bring" little, a name a lot."""
+    if word in _light() or "=cost" in _known().get(word, ()):
+        return _LIGHT
+    return _NAMED if re.search(rf"(?<=\s)(?-i:[A-Z]){re.escape(word[1:])}", asked) else 1.0
+
+
+@cache
+def _light() -> frozenset[str]:
+    return frozenset(map(senses.term, lexicon()["light"]))
+
+
+def _fitting(asked: str, sentence: str) -> float:
+    """Less for a sentence without the kind of thing asked for, and for a row of a table that is no price asked for."""
+    price = cue("extract.price").search(asked)
+    if _ROW.search(sentence):
+        return _MORE if price else _LESS
+    counted = price or label("extract.kernels", asked) in ("amounts", "moments")
+    return _LESS if counted and not _COUNTED.search(numerals(sentence)) else 1.0
 
 
 def _kinds(asked: str, sentence: str) -> set[str]:
@@ -110,7 +202,7 @@ def _kinds(asked: str, sentence: str) -> set[str]:
         english, chinese = names.split("/")
         kind = compiled(rf"\b(?:{english})\b|{chinese}").search(asked)
         if kind and any(each.lower() in sentence.lower() for row in rows.values() for each in row):
-            found |= set(words(kind[0]))
+            found |= set(_spoken(kind[0]))
     return found
 
 

@@ -1,9 +1,9 @@
 """The faculties in the order they are tried. The order is the explanation of every answer:
 
 direct orders about the prompt's own words come first, because "say: who are you?" asks for an echo; then questions
-about the one who answers and about the conversation; then programs, and what can be worked out exactly; then what
-the given text says, which goes before the small shelf of general knowledge; then making things up. The first faculty
-with an answer speaks.
+about the one who answers, what attached documents say, and the conversation; then riddles, which are refused, programs,
+and what can be worked out exactly; then what the given text says, which goes before the small shelf of general
+knowledge; then making things up. The first faculty with an answer speaks.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from .arithmetic import arithmetic
 from .coding import coding, unwritten
 from .creative import creative
 from .dates import dates
-from .extract import extract
-from .fallback import fallback, unseen
+from .extract import documented, extract
+from .fallback import fallback, riddle, unseen
 from .identity import identity
 from .knowledge import knowledge
 from .recall import noted, recall
@@ -25,7 +25,9 @@ PLAIN: tuple[Faculty, ...] = (
     unseen,
     rewriting,
     identity,
+    documented,
     recall,
+    riddle,
     units,
     dates,
     coding,

@@ -6,10 +6,12 @@ import re
 
 from .cues import cue
 from .library import lexicon
+from .recall import clipped
 from .scene import Draft, Scene
 
 _MOST_WORDS = 7
 _MOST_CHARACTERS = 30
+_MOST_QUOTED = 80  # characters of a question that is given back
 
 
 def unseen(scene: Scene) -> Draft | None:
@@ -24,7 +26,14 @@ def unseen(scene: Scene) -> Draft | None:
 def fallback(scene: Scene) -> Draft:
     topics = understood(scene)
     scene.note("think.fallback")
-    return scene.say("fallback" if topics else "fallback.blank", topic=topics)
+    if scene.prompt.searched:
+        return scene.say("search.nothing")
+    return scene.say("fallback" if topics else "fallback.blank", topic=clipped(scene.question, _MOST_QUOTED))
+
+
+def riddle(scene: Scene) -> Draft | None:
+    """Puzzles of logic look like sums and like texts, and are neither."""
+    return scene.say("riddle") if scene.asks("riddle") else None
 
 
 def understood(scene: Scene) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -12,20 +13,26 @@ from .creative import creative
 from .cues import cue
 from .dates import dates
 from .evidence import Evidence
+from .extract import _documents as documents
+from .extract import _facts as facts
 from .faculties import KNOWING, PLAIN, first
 from .fallback import understood
 from .knowledge import knowledge
 from .library import lexicon
 from .meaning import split_name
-from .reading import LONG, language
+from .reading import LONG, language, sentences
 from .scene import Draft, Scene
 from .schema import Filler
+from .style import Style
+from .units import units
 from .weave import Parts, plain
 
 _MOST_KEYS = 40
 _LONGEST_SCHEMA = 60_000
 _MOST_BRACES = 8
-_SOURCES = (dates, arithmetic, knowledge, creative)  # not those that only say again what the prompt holds
+_KINDS = ("object", "array", "string", "integer", "number", "boolean")
+_SCHEMA_WORDS = {"properties", "$ref", "anyOf", "oneOf", "allOf", "$defs"}
+_SOURCES = (dates, arithmetic, units, knowledge, creative)  # not those that only say again what the prompt holds
 _NO_LISTS = ("address", "status", "is")  # words that end in s and mean one thing
 
 
@@ -35,27 +42,69 @@ def structured(scene: Scene) -> Draft | None:
     kind = wanted.get("type")
     if kind == "json_schema":
         holder = wanted.get("json_schema")
-        schema = holder.get("schema", {}) if isinstance(holder, dict) else {}
-        scene.note("think.schema")
-        return Draft((_written(Filler(schema, _evidence(scene), _known(scene)).fill()),))
-    spoken = _spoken_schema(scene) if kind == "json_object" else None
+        return _by_schema(scene, holder.get("schema", {}) if isinstance(holder, dict) else {})
+    spoken, system = _spoken_schema(scene) if kind == "json_object" else (None, "")
     if spoken:
-        scene.note("think.schema")
-        return Draft((_written(Filler(spoken, _evidence(scene), _known(scene)).fill()),))
+        return _by_schema(replace(scene, system=system, style=Style.of(system[:LONG], scene.brief)), spoken)
     return Draft(_body(scene)) if kind == "json_object" else None
 
 
-def _spoken_schema(scene: Scene) -> dict[str, Any] | None:
-    """A JSON schema written out in the system message, as JSON mode has it where no schema can be sent."""
+def _by_schema(scene: Scene, schema: Any) -> Draft:
+    """The value for a schema, out of the texts a prose answer would be made of."""
+    scene.note("think.schema")
+    today, inventing = scene.prompt.today, bool(scene.asks("json.example"))
+    told = first(_plain(scene), _SOURCES)
+    texts = [*_said(scene, scene.question), f"{told.bare}\n{plain(told.parts)}" if told else ""]
+    answer = Evidence(_prose(scene), today)
+    sources = [Evidence(text, today) for text in texts]
+    asked = _asked(scene).partition(" ")[2]  # without its verb: "name" in "name three rivers" is none
+    return Draft((_written(Filler(schema, *sources, answer=answer, asked=asked, inventing=inventing).fill()),))
+
+
+def _asked(scene: Scene) -> str:
+    """The sentence that asks."""
+    said = sentences(scene.question)
+    return next((each for each in said if each[-1] in "?？"), said[0] if said else "")
+
+
+def _prose(scene: Scene) -> str:
+    """What the mind would answer without a schema; to a question for yes or no, that word."""
+    draft = first(scene, KNOWING)
+    felt = Evidence(scene.question, scene.prompt.today).verdict()
+    if felt is not None:
+        return "yes" if felt else "no"
+    if not draft or not cue("tool.whether").search(_asked(scene)):
+        return _text(draft) if draft else ""
+    whole = plain(draft.parts)
+    if cue("evidence.verdict").match(whole) or not draft.bare:
+        return whole
+    return "yes" if draft.bare.lower() in scene.question.lower() else "no"
+
+
+def _said(scene: Scene, question: str) -> list[str]:
+    """The question, earlier ones, and what the documents and the system message tell.
+
+    Of a question that only asks about a text, no word is data.
+    """
+    earlier = [turn.text for turn in reversed(scene.earlier) if turn.role == "user"]
+    shown = [*documents(scene), *(each for each in facts(scene.system) if not cue("json.wish").search(each))]
+    about = shown and cue("json.order").search(question) and not cue("json.own_data").search(question)
+    return ["\n".join([*([] if about else [question]), *earlier]), "\n".join(shown)]
+
+
+def _spoken_schema(scene: Scene) -> tuple[dict[str, Any] | None, str]:
+    """A JSON schema written out in the system message, as JSON mode has it where no schema can be sent; and the
+    message without it."""
     text = scene.system[-_LONGEST_SCHEMA:]
     for found in islice(re.finditer(r"\{", text), _MOST_BRACES):
         try:
-            value, _ = json.JSONDecoder().raw_decode(text, found.start())
+            value, end = json.JSONDecoder().raw_decode(text, found.start())
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and ("properties" in value or "$ref" in value or "anyOf" in value):
-            return value
-    return None
+        if isinstance(value, dict) and (value.get("type") in _KINDS or value.keys() & _SCHEMA_WORDS):
+            around = f"{text[: found.start()]}\n{text[end:]}"
+            return value, "\n".join(each for each in around.splitlines() if not cue("json.wish").search(each))
+    return None, ""
 
 
 def wished(scene: Scene) -> Draft | None:
@@ -98,17 +147,8 @@ def _begun(partial: str) -> dict[str, dict[str, Any]]:
 
 
 def _evidence(scene: Scene) -> Evidence:
-    """What the user said, the question first and without the part that names the keys."""
-    earlier = [turn.text for turn in reversed(scene.earlier) if turn.role == "user"]
-    schema = (scene.prompt.response_format or {}).get("type") == "json_schema" or _spoken_schema(scene)
-    mine = scene.question if schema else _without_keys(scene.question)
-    return Evidence("\n".join([mine, *earlier]), scene.prompt.today)
-
-
-def _known(scene: Scene) -> Evidence:
-    """What the mind itself has to say about the question."""
-    told = first(_plain(scene), _SOURCES)
-    return Evidence(_text(told) if told else "", scene.prompt.today)
+    """What was said, the question first and without the part that names the keys."""
+    return Evidence("\n".join(_said(scene, _without_keys(scene.question))), scene.prompt.today)
 
 
 def _without_keys(text: str) -> str:

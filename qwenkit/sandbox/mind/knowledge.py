@@ -2,7 +2,7 @@
 up.
 
 A fact is found by its keys. `sky blue` wants both words in the question, `tomato/西红柿` either; a key that begins with
-`=` counts only in a question that asks what something is.
+`=` counts only in a question that asks what something is; `!` marks what changes by the day.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _LONGEST = 400
 class Fact(NamedTuple):
     keys: list[list[str]]  # any list of words will do; all of its words must be there
     texts: dict[str, str]
+    live: bool = False  # what nobody here can know, unless something looks it up
 
 
 @cache
@@ -29,7 +30,8 @@ def _shelf() -> list[Fact]:
     for record in read("facts.txt").split("\n? ")[1:]:
         keys, _, body = record.partition("\n")
         english, _, chinese = body.partition("\n---\n")
-        shelf.append(Fact([key.split() for key in keys.split(";")], {"en": english.strip(), "zh": chinese.strip()}))
+        texts = {"en": english.strip(), "zh": chinese.strip()}
+        shelf.append(Fact([key.split() for key in keys.lstrip("! ").split(";")], texts, keys.startswith("!")))
     return shelf
 
 
@@ -40,7 +42,7 @@ def knowledge(scene: Scene) -> Draft | None:
     if capital:
         return capital
     weight, fact = max(((_weight(scene, each), each) for each in _shelf()), key=lambda pair: pair[0])
-    if not weight:
+    if not weight or (fact.live and scene.prompt.searched):
         return None
     scene.note("think.knowledge")
     text = fact.texts[scene.language]

@@ -26,6 +26,12 @@ def places() -> dict[str, str]:
 
 
 @cache
+def countries() -> frozenset[str]:
+    rows = lexicon()["capitals"].items()
+    return frozenset(name for country, (_, chinese, _) in rows for name in (country, chinese))
+
+
+@cache
 def place_pattern() -> re.Pattern[str]:
     latin = "|".join(re.escape(place) for place in places() if place.isascii())
     chinese = "|".join(re.escape(place) for place in places() if not place.isascii())

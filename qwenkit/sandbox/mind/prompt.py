@@ -39,6 +39,7 @@ class Prompt:
     stop: list[str] = field(default_factory=list)
     top_logprobs: int = 0
     partial: str | None = None
+    searched: bool = False  # whether a web search ran; what it found stands among the messages
     today: datetime.date = field(default_factory=datetime.date.today)
 
 

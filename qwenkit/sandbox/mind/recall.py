@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from .cues import cue, label, table
+from .evidence import Evidence
 from .reading import Turn, ends, language, sentences
 from .scene import Draft, Scene
 
@@ -19,6 +20,7 @@ _QUOTES = " \"'“”「」`*"
 _AND_SO_ON = re.compile(r"\s+(?:and (?:my|i|what|please)|but|so|because)\b", re.IGNORECASE)
 _MOST_LISTED = 12
 _LONGEST = 1500
+_NAMED = ("places", "codes", "tickers", "names")  # what a follow-up may put in the place of what was asked about
 
 
 class Fact(NamedTuple):
@@ -59,6 +61,8 @@ def _of_facts(scene: Scene, asked: str) -> Draft | None:
         rule = f"recall.{known.key}"
         other = "recall.my" if cue("recall.my").search(asked) else "recall.the"
         return scene.say(rule if rule in scene.book else other, key=known.key, value=known.value)
+    if any(each.get("role") == "document" for each in scene.prompt.messages):
+        return None  # it is asked of the document
     own = language(asked) == "zh" or re.search(r"\b(i|my|me)\b", asked, re.IGNORECASE)
     return scene.say("recall.unknown", key=_spoken(scene, wanted)) if own else None
 
@@ -97,6 +101,22 @@ def _of_turns(scene: Scene, asked: str) -> Draft | None:
         return _summary(scene, scene.earlier)
     value = str(len(said)) if kind == "count" else clipped(said[0 if kind == "first" else -1].text)
     return scene.say(f"recall.{kind}", value=value)
+
+
+def followed(scene: Scene) -> str | None:
+    """A follow-up ("And in Lima?") as a question of its own: the one before it, about something else."""
+    found = cue("tool.follow").search(scene.question)
+    asked = [turn.text for turn in scene.earlier if turn.role == "user" and not cue("tool.follow").search(turn.text)]
+    if not found or not asked or Evidence(scene.question, scene.prompt.today).expressions():
+        return None
+    said, before = (Evidence(text, scene.prompt.today) for text in (scene.question, asked[-1]))
+    for kind in _NAMED:
+        old, new = before.all(kind, ""), said.all(kind, "")
+        ends = [place for each in old for place in re.finditer(re.escape(each), before.text, re.IGNORECASE)]
+        if ends and new:
+            both = (" and " if scene.language == "en" else "和").join(new)
+            return before.text[: ends[0].start()] + both + before.text[max(place.end() for place in ends) :]
+    return None
 
 
 def _summary(scene: Scene, turns: list[Turn]) -> Draft:

@@ -14,17 +14,15 @@ from .scene import Draft, Scene
 from .weave import Part
 
 _LONGEST = 1200
+_SUBJECT = 60
 _MOST_FACTS = 24
 
 
 def made(scene: Scene) -> dict[str, Call]:
     """The calls made since the question, by id, with their arguments written the way the mind writes them."""
-    raw = [call for each in scene.recent for call in _dicts(each.get("tool_calls"))]
+    rows = [row for each in scene.recent if isinstance(row := each.get("tool_calls"), list)]
+    raw = [call for row in rows for call in row if isinstance(call, dict)]
     return {str(call.get("id")): _read(call.get("function")) for call in raw}
-
-
-def _dicts(given: Any) -> list[dict[str, Any]]:
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
 
 
 def _read(function: Any) -> Call:
@@ -43,15 +41,16 @@ def report(scene: Scene) -> Draft | None:
     results = [each for each in scene.recent if each.get("role") == "tool"]
     if not results:
         return None
-    calls = made(scene)
-    gap = "\n" if len(results) > 2 else " "
-    lines = [_line(scene, calls.get(str(each.get("tool_call_id"))), content(each)) for each in results]
+    calls, alone = made(scene), len(results) == 1
+    gap = "\n" if len(results) > 2 else " " if scene.language == "en" else ""
+    answered = [(calls.get(str(each.get("tool_call_id"))), content(each)) for each in results]
+    lines = [_line(scene, call, _subject(call, calls, alone), text, alone) for call, text in answered]
     scene.note("think.results", n=len(results))
-    bare = content(results[0])[:_LONGEST] if len(results) == 1 else ""
+    bare = content(results[0])[:_LONGEST] if alone else ""
     return Draft(tuple(part for line in lines for part in (gap, line))[1:], bare)
 
 
-def _line(scene: Scene, call: Call | None, text: str) -> Part:
+def _line(scene: Scene, call: Call | None, subject: str, text: str, alone: bool) -> Part:
     name = (call.name if call else "") or scene.book.first("tool.some")
     value = _value(text)
     error = _error(value)
@@ -60,14 +59,15 @@ def _line(scene: Scene, call: Call | None, text: str) -> Part:
     facts = flattened(value, scene.language)[:_LONGEST]
     if not facts:
         return scene.book("tool.nothing", name=name)
-    if isinstance(value, str) and (len(value.split()) > 3 or re.search("[。！？]", value)):
-        return scene.book("tool.said", name=name, value=facts.rstrip(".。"))
-    if not isinstance(value, dict | list):
-        return scene.book("tool.value", name=name, value=facts)
-    subject = _subject(call, value)
-    whether = _whether(scene, value)
-    told = scene.book("tool.report.about" if subject else "tool.report", name=name, subject=subject, facts=facts)
-    return scene.book(whether, told=told) if whether else told
+    subject = "" if subject in str(value) else subject
+    whether = _whether(scene, value, facts) if alone else ""
+    if isinstance(value, dict | list):
+        told = scene.book("tool.report.about" if subject else "tool.report", name=name, subject=subject, facts=facts)
+        return scene.book(whether, told=told) if whether else told
+    sentence = isinstance(value, str) and (len(value.split()) > 3 or re.search("[。！？]", value))
+    about = subject and not (alone and re.search(r"[.。！？!?]\s*$", text))
+    rule = f"{whether}.value" if whether else "tool.about" if about else "tool.said" if sentence else "tool.value"
+    return scene.book(rule, name=name, subject=subject, value=facts.rstrip(".。"))
 
 
 def _value(text: str) -> Any:
@@ -104,15 +104,29 @@ def _inner(value: Any, language: str, depth: int) -> str:
     return f"({text})" if isinstance(value, dict) else text
 
 
-def _subject(call: Call | None, value: Any) -> str:
-    """What the call was about: its first words, unless the result says them itself."""
-    arguments = _value(call.arguments) if call else None
-    texts = [each for each in arguments.values() if isinstance(each, str)] if isinstance(arguments, dict) else []
-    return texts[0] if texts and texts[0] not in str(value) else ""
+def _subject(call: Call | None, calls: dict[str, Call], alone: bool) -> str:
+    """What a call was about: the argument in which calls of one tool differ, else its first words, else the tool."""
+    others = [_given(other) for other in calls.values() if call and other.name == call.name]
+    given = _given(call) if call else {}
+    apart = next((key for key in given if any(other.get(key) != given[key] for other in others)), "")
+    if apart:
+        return given[apart] if isinstance(given[apart], str) else f"{split_name(apart)} {flattened(given[apart], 'en')}"
+    words = [each for each in given.values() if isinstance(each, str)]
+    spoken = split_name(call.name).removeprefix("get ") if call else ""
+    subject = next(iter(words), spoken[:1].upper() + spoken[1:])[:_SUBJECT]
+    return "" if alone and (not words or re.search(r"\d\s*[-+*/^%]", subject)) else subject
 
 
-def _whether(scene: Scene, value: Any) -> str:
-    """A yes-or-no question and one truth value in the result make a yes or a no."""
+def _given(call: Call) -> dict[str, Any]:
+    arguments = _value(call.arguments)
+    return arguments if isinstance(arguments, dict) else {}
+
+
+def _whether(scene: Scene, value: Any, facts: str) -> str:
+    """A yes-or-no question and one truth value in the result make a yes or a no; so do rain and what is said of it."""
     truths = [each for each in value.values() if isinstance(each, bool)] if isinstance(value, dict) else []
-    asked = scene.asks("tool.whether")
-    return ("tool.yes" if truths[0] else "tool.no") if asked and len(truths) == 1 else ""
+    if not scene.asks("tool.whether"):
+        return ""
+    if len(truths) == 1:
+        return "tool.yes" if truths[0] else "tool.no"
+    return ("tool.yes" if cue("tool.wet").search(facts) else "tool.dry") if scene.asks("tool.rain") else ""

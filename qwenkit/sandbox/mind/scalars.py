@@ -12,26 +12,29 @@ from .library import lexicon
 from .meaning import split_name
 from .pattern import text_for
 
-_PADDING = "abcdefghijklmnopqrstuvwxyz "
+_PADDING = "-"
 _LONGEST = 100_000
 
 
-def text(schema: Schema, key: str, salt: int) -> str:
-    """A field's own name, unless a format or a pattern says how it must look; cut or padded to its length."""
+def text(schema: Schema, key: str, salt: int, inventing: bool = False) -> str:
+    """Nothing, or the least that a pattern, a format or a length allows; a usual value only for made-up examples."""
     low, high = int(schema.get("minLength", 0)), int(min(schema.get("maxLength", _LONGEST), _LONGEST))
     if "pattern" in schema:
         return text_for(schema["pattern"], low, high, salt) or ""
     shape = lexicon()["formats"].get(schema.get("format", ""))
     if shape:
         return str(shape.format(1 + salt % 58))
-    usual = lexicon()["samples"].get(label("evidence.hints", split_name(key)))
-    written = (f"{salt} " if salt else "") + (usual or key.replace("_", " ") or "text")
-    return written[:high] if len(written) >= low else (written + " " + _PADDING * low)[:low]
+    usual = lexicon()["samples"].get(label("evidence.hints", split_name(key)), "") if inventing else ""
+    return (str(salt or "") + usual).ljust(low, _PADDING)[:high]
 
 
 def number(schema: Schema, whole: bool, salt: int) -> int | float:
-    """The salt-th allowed multiple of the step, outwards from zero; in a bounded range of fractions, a middle one."""
+    """The salt-th allowed multiple of the step, outwards from zero; else the lowest, or one in the middle."""
     low, high = bound(schema, "minimum", "exclusiveMinimum", max), bound(schema, "maximum", "exclusiveMaximum", min)
+    least = [plain(each) for each in (Fraction(0), low) if each is not None and (each.denominator == 1 or not whole)]
+    allowed = next((each for each in least if valid(each, {**schema, "type": "number"}, True)), None)
+    if salt == 0 and allowed is not None:
+        return allowed
     if low is not None and high is not None and not whole and not schema.get("multipleOf"):
         return float(low + (high - low) * Fraction(salt + 1, salt + 2))
     step = Fraction(str(schema.get("multipleOf") or 1))

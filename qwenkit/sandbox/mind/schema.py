@@ -2,19 +2,20 @@
 
 Candidates are made one after another and each is checked against the schema itself before it is used. `salt` asks
 for a different value of the same kind: sets of unique items and branches of a oneOf are found by counting it up.
-What the prompt does not say becomes null where null is allowed.
+What nobody said becomes null where that is allowed, else the emptiest value there is: nothing is made up, unless a
+made-up example is what was asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from . import scalars
 from .check import Schema, canonical, same, target, types, valid
-from .cues import cue
-from .evidence import Evidence
+from .cues import cue, label
+from .evidence import Evidence, hinted
 from .library import lexicon
 from .merge import merged
 
@@ -35,12 +36,27 @@ NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
 
 
 class Filler:
-    """Fills one root schema from what the prompt says, and where that is silent from what is known."""
+    """Fills one root schema from texts, the first that says something about a field; `answer` is for the field that
+    is the answer itself."""
 
-    def __init__(self, root: Any, evidence: Evidence, known: Evidence | None = None) -> None:
+    def __init__(
+        self,
+        root: Any,
+        *sources: Evidence,
+        answer: Evidence | None = None,
+        asked: str = "",
+        inventing: bool = False,
+        inner: bool = False,
+    ) -> None:
         self._root = root
-        self._evidence = evidence
-        self._sources = [evidence] if known is None else [evidence, known]
+        self._sources = sources
+        self._answer = answer
+        self._kind = label("evidence.hints", asked)  # of what a list is asked for: the cities of "which cities …?"
+        self._inventing = inventing
+        self._inner = inner  # an item of a list of objects, in which the same clause is not read for another list
+        self._open: list[Any] = _own(root)  # references being filled: what refers back to one of them ends at once
+        self._hits = 0
+        self._guessed = False
 
     def fill(self) -> Any:
         try:
@@ -51,11 +67,15 @@ class Filler:
     def _value(self, schema: Any, key: str, depth: int, salt: int) -> Any:
         """The first candidate that checks out; the first of all if none does, for then the schema allows nothing."""
         tried = []
-        for candidate in islice(self._candidates(schema, key, depth, salt), _MOST_TRIES):
-            if valid(candidate, schema, self._root):
-                return candidate
-            tried.append(candidate)
-        return tried[0] if tried else None
+        self._open.append(_reference(schema))
+        try:
+            for candidate in islice(self._candidates(schema, key, depth, salt), _MOST_TRIES):
+                if valid(candidate, schema, self._root):
+                    return candidate
+                tried.append(candidate)
+            return tried[0] if tried else None
+        finally:
+            self._open.pop()
 
     def _candidates(self, schema: Any, key: str, depth: int, salt: int) -> Iterator[Any]:
         flat = self._flat(schema, 0)
@@ -103,21 +123,36 @@ class Filler:
                 yield None
 
     def _found(self, key: str, flat: Schema, kinds: set[str]) -> Iterator[Any]:
-        """What the sources say; a field that is the answer itself asks what is known first."""
-        answer = cue("json.answer").search(key) is not None
-        if answer and "string" in kinds and "enum" not in flat and self._sources[-1].text and len(self._sources) > 1:
-            yield self._sources[-1].text
-        for source in reversed(self._sources) if answer else self._sources:
+        """What the sources say; a field that is the answer itself asks what the mind would have said first."""
+        asked = self._answer if cue("json.answer").search(key) else None
+        if asked and asked.text and "string" in kinds and "enum" not in flat:
+            self._hits += 1
+            yield asked.text
+        sources = [asked, *(source.stated() for source in self._sources)] if asked else self._sources
+        titled = hinted(key, flat) == "titles"  # what the mind knows has no title
+        for source in sources[:-1] if titled and len(sources) > 1 else sources:
             found = source.find(key, flat, kinds)
             if found is not None:
+                self._hits += 1
                 yield found
                 return
+        subject = sources[0].subject() if self._inner and "string" in kinds and not hinted(key, flat) else ""
+        if subject:
+            self._hits += 1
+            self._guessed = True
+            yield subject
 
     def _of_branches(self, base: Schema, branches: list[Any], key: str, depth: int, salt: int) -> Iterator[Any]:
         ordered = sorted(branches, key=_cost) if depth >= _FULL_DEPTH else list(branches)
+        ordered.sort(key=self._refers_back)
+        nullable = any(types(each) == ["null"] for each in branches if isinstance(each, dict))
         for turn in range(salt, salt + 3 * len(ordered)):
             branch = merged(base, self._flat(ordered[turn % len(ordered)], 0))
-            yield from islice(self._candidates(branch, key, depth + 1, turn // len(ordered)), 4)
+            before = self._hits
+            for candidate in islice(self._candidates(branch, key, depth + 1, turn // len(ordered)), 4):
+                if nullable and self._hits == before:
+                    yield None
+                yield candidate
 
     def _of_types(self, flat: Schema, key: str, depth: int, salt: int) -> Iterator[Any]:
         kinds = self._kinds(flat)
@@ -131,7 +166,7 @@ class Filler:
             case "array":
                 return self._array(flat, key, depth, salt)
             case "string":
-                return scalars.text(flat, key, salt)
+                return scalars.text(flat, key, salt, self._inventing)
             case "integer" | "number":
                 return scalars.number(flat, kind == "integer", salt)
         return salt % 2 == 1 if kind == "boolean" else None
@@ -147,10 +182,35 @@ class Filler:
         spare = (name for name in (*known, *(f"key{at}" for at in range(1, _MOST_ITEMS))) if name not in chosen)
         names += islice(spare, max(0, int(flat.get("minProperties", 0)) - len(names)))
         other = flat.get("additionalProperties", True)
-        return {name: self._value(_said(known.get(name, other)), name, depth + 1, salt) for name in names}
+        pairs = self._mapped(other, room) if isinstance(other, dict) and not known and salt == 0 else {}
+        names = names[len(pairs) :] if pairs and not required else names
+        return pairs | {name: self._value(_said(known.get(name, other)), name, depth + 1, salt) for name in names}
+
+    def _mapped(self, rule: Schema, room: int) -> Schema:
+        """The pairs of the first source that has some which fit: Ada is 36, Ben is 41."""
+        kinds = set(self._kinds(self._flat(rule, 0)))
+        for source in self._sources if kinds <= _SCALARS else ():
+            pairs = source.stated().pairs("string" in kinds)
+            filled = {
+                name: said if "string" in kinds else Filler(self._root, Evidence(said, source.today)).item(rule, name)
+                for name, said in pairs
+            }
+            fitting = {name: value for name, value in filled.items() if valid(value, rule, self._root)}
+            if fitting:
+                self._hits += len(fitting)
+                return dict(islice(fitting.items(), room))
+        return {}
+
+    def item(self, rule: Any, key: str, most: int = 1) -> Any:
+        """A value of which the sources say more than half, or None."""
+        value = self._value(rule, key, 1, 0)
+        return value if self._hits * 2 > most and valid(value, rule, self._root) else None
+
+    def _refers_back(self, rule: Any) -> bool:
+        return _reference(rule) is not None and _reference(rule) in self._open
 
     def _array(self, flat: Schema, key: str, depth: int, salt: int) -> list[Any]:
-        """Items the prompt names; else one, or as few as are asked for. `salt` makes the list a different one."""
+        """Items the prompt names, and only as many more as are asked for. `salt` makes the list a different one."""
         prefix, items, unique = (
             list(flat.get("prefixItems", ())),
             flat.get("items", True),
@@ -160,10 +220,12 @@ class Filler:
             int(min(flat.get(name, usual), _MOST_ITEMS)) for name, usual in (("minItems", 0), ("maxItems", _MOST_ITEMS))
         )
         shallow = depth < _FULL_DEPTH
-        values = self._gathered(items, key)[:high] if salt == 0 and not prefix and shallow else []
+        fresh = salt == 0 and not prefix and shallow and not self._refers_back(items)
+        values = self._gathered(items, key)[:high] if fresh else []
+        self._hits += len(values)
         values = list({canonical(each): each for each in values}.values()) if unique else values
-        plain = set(self._kinds(self._flat(items, 0))) <= _SCALARS  # of which an invented one would be a claim
-        usual = len(prefix) + (items is not False and not prefix and not plain) if shallow else 0
+        example = self._inventing and types(self._flat(items, 0)) == ["object"] and not self._refers_back(items)
+        usual = len(prefix) + example if shallow else 0
         for at in range(len(values), min(max(low, usual), high)):
             rule = prefix[at] if at < len(prefix) else items
             values.append(self._another(_said(rule), key, depth, salt, values if unique else []))
@@ -187,24 +249,46 @@ class Filler:
             return self._of_clauses(items, flat["properties"])
         kinds = set(self._kinds(flat))
         texts = "string" in kinds and "enum" not in flat
-        rows = (source.listed(key, flat) for source in self._sources) if texts else iter(())
-        values: list[Any] = next((list(row) for row in rows if row), [])
-        while not values or "string" not in kinds:
-            value = next(self._found(key.removesuffix("s"), flat, kinds), None) if kinds <= _SCALARS else None
-            if value is None or any(same(value, each) for each in values):
+        asked = [self._answer] if self._answer and cue("json.answer").search(key) else []
+        of_kind = (source.all(self._kind, key) for source in self._sources if asked and self._kind)
+        rows = chain(of_kind, (source.listed(key, flat) for source in (*asked, *self._sources))) if texts else iter(())
+        values: list[Any] = next((list(dict.fromkeys(row)) for row in rows if row), [])
+        if texts and not values:
+            values = list(islice(self._found(key.removesuffix("s"), flat, kinds), 1))
+        for source in (*asked, *self._sources) if kinds <= _SCALARS and not texts else ():
+            while (each := source.find(key, flat, kinds)) is not None and not any(
+                same(each, other) for other in values
+            ):
+                values.append(each)
+            if values:
                 break
-            values.append(value)
         return [each for each in values if valid(each, items, self._root)]
 
     def _of_clauses(self, items: Any, properties: Schema) -> list[Any]:
-        """An object for every clause that fills more than half of its fields."""
-        values: list[Any] = []
-        for clause in self._evidence.clauses():
-            rules = [(name, self._flat(rule, 0)) for name, rule in properties.items()]
-            found = [clause.find(name, rule, set(self._kinds(rule))) for name, rule in rules]
-            if sum(each is not None for each in found) * 2 > len(found):
-                values.append(Filler(self._root, clause.again())._value(items, "", 1, 0))
-        return [each for each in values if valid(each, items, self._root)]
+        """An object for every clause of the first source that fills more than half of its fields."""
+        for source in () if self._inner else self._sources:
+            fillers = [Filler(self._root, clause, inner=True) for clause in source.clauses()]
+            values = [filler.item(items, "", len(properties)) for filler in fillers]
+            most = max(
+                (filler._hits for filler in fillers if filler._guessed), default=0
+            )  # "total: 9" is no line of it
+            kept = [not filler._guessed or filler._hits == most for filler in fillers]
+            values = [each for each, keep in zip(values, kept, strict=True) if keep and each is not None]
+            if values:
+                return values
+        return []
+
+
+def _own(root: Any) -> list[Any]:
+    """The references that lead to the root itself, which may stand there in full."""
+    defs = root.get("$defs") if isinstance(root, dict) and root.get("properties") else None
+    named = defs.items() if isinstance(defs, dict) else ()
+    own = [name for name, rule in named if isinstance(rule, dict) and rule.get("properties") == root["properties"]]
+    return ["#", *(f"#/$defs/{name}" for name in own)]
+
+
+def _reference(rule: Any) -> Any:
+    return rule.get("$ref") if isinstance(rule, dict) else None
 
 
 def _said(rule: Any) -> Any:

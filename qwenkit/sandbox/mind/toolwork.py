@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from .check import types, valid
-from .evidence import Evidence
-from .meaning import idle, meanings, split_name
+from .cues import cue, table
+from .evidence import Evidence, hinted
+from .meaning import idle, meanings, places, split_name
 from .prompt import Call
+from .recall import followed
 from .results import brought, made, report
 from .scene import Draft, Scene
 from .schema import NONSENSE, Filler
@@ -25,11 +28,14 @@ _CLOSE = 0.5  # in parallel, a second tool must match at least half as well as t
 _MOST_CALLS = 8
 _LONGEST = 4000
 _EACH = ("place", "location", "city", "town", "symbol", "ticker")  # a prompt may name several of these
+_NAMED = ("places", "codes", "tickers", "names")  # what a value of no declared type is looked for as
 _ASKED_BACK = re.compile(r"[?？]\s*$")
 
 
 def tools(scene: Scene) -> Draft | None:
     choice = scene.prompt.tool_choice
+    question = followed(scene) or scene.question
+    scene = replace(scene, question=question, brief=question)  # with the same notes
     wanted = [] if choice == "none" else _wanted(scene, choice)
     done = list(made(scene).values())
     left = [call for call in wanted if call not in done]
@@ -41,8 +47,7 @@ def tools(scene: Scene) -> Draft | None:
 
 
 def _functions(scene: Scene) -> list[dict[str, Any]]:
-    given = [tool.get("function", tool) for tool in scene.prompt.tools if isinstance(tool, dict)]
-    return [each for each in given if isinstance(each, dict) and isinstance(each.get("name"), str)]
+    return [function for tool in scene.prompt.tools if (function := tool.get("function"))]
 
 
 def _parameters(function: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _wanted(scene: Scene, choice: str | dict[str, Any]) -> list[Call]:
         name = (choice.get("function") or choice).get("name")
         forced = [each for each in functions if each["name"] == name]
         return _calls(scene, forced[0], forced=True)[:1] if forced else []
-    ranked = _ranked(scene, functions)
+    ranked = _ranked(scene)
     if choice == "required" and functions:
         best = ranked[0][1] if ranked else functions[0]
         return _calls(scene, best, forced=True)
@@ -65,11 +70,13 @@ def _wanted(scene: Scene, choice: str | dict[str, Any]) -> list[Call]:
     return calls[:_MOST_CALLS]
 
 
-def _ranked(scene: Scene, functions: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
+def _ranked(scene: Scene) -> list[tuple[float, dict[str, Any]]]:
     """Tools that share enough with the prompt, best first, each for words no better tool has explained."""
     said = _said(scene)
     scored = sorted(
-        ((_score(each, said), -at, each) for at, each in enumerate(functions)), key=lambda row: row[:2], reverse=True
+        ((_score(each, said), -at, each) for at, each in enumerate(_functions(scene))),
+        key=lambda row: row[:2],
+        reverse=True,
     )
     ranked: list[tuple[float, dict[str, Any]]] = []
     explained: set[str] = set()
@@ -83,24 +90,33 @@ def _ranked(scene: Scene, functions: list[dict[str, Any]]) -> list[tuple[float, 
 
 def _said(scene: Scene) -> set[str]:
     asked = _asked(scene)[:_LONGEST]
-    said = meanings(asked) - idle()
+    said = _topics(asked)
     if Evidence(asked, scene.prompt.today).expressions():
         said.add("#calculate")
     return said
 
 
+def _topics(text: str) -> set[str]:
+    """What a text is about, in the groups of words that mean the same."""
+    return {name for name, pattern in table("tool.topics") if pattern.search(text)} | meanings(text) - idle()
+
+
 def _core(function: dict[str, Any]) -> set[str]:
-    about = meanings(f"{function['name']} {function.get('description') or ''}")
-    return about - idle() - _details(function)
+    named, about = split_name(function["name"]), str(function.get("description") or "")
+    return (_topics(named) | _topics(about)) - _details(function)
 
 
 def _details(function: dict[str, Any]) -> set[str]:
-    return meanings(json.dumps(_parameters(function).get("properties", {}), ensure_ascii=False, default=str))
+    """The words of the parameters; but an id is named after what the tool is about."""
+    given = _parameters(function).get("properties")
+    rows = given.items() if isinstance(given, dict) else ()
+    rules = {key: rule for key, rule in rows if not isinstance(rule, dict) or hinted(key, rule) != "codes"}
+    return meanings(json.dumps(rules, ensure_ascii=False, default=str))
 
 
 def _score(function: dict[str, Any], said: set[str]) -> float:
     """Words of the name count twice: `get_weather` is about weather, whatever its description goes on about."""
-    named = meanings(function["name"]) - idle()
+    named = _topics(split_name(function["name"]))
     return 1.0 * len(named & said) + 1.0 * len(_core(function) & said) + 0.4 * len(_details(function) & said)
 
 
@@ -153,11 +169,40 @@ def _arguments(
 def _argument(alone: dict[str, Any], key: str, evidence: Evidence, required: bool) -> Any:
     """Evidence for one parameter; `alone` is the schema of an object that has only this one."""
     rule = alone["properties"][key]
-    kinds = set(types(rule)) or {"string"}
+    kinds = set(types(rule))
     if kinds & {"array", "object"} or "$ref" in rule or "anyOf" in rule:
         value = Filler(alone, evidence).fill().get(key)
         return value if required or value not in ([], {}) else None
-    return evidence.find(key, rule, kinds, eager=required)
+    if not kinds and "enum" not in rule:
+        return _likely(key, rule, evidence) if required else evidence.find(key, rule, {"string"}, eager=False)
+    value = evidence.find(key, rule, kinds or {"string"}, eager=required)
+    if cue("tool.addressee").search(key) and str(value).lower() not in places():
+        value = evidence.find("email", {}, kinds) or value
+    return _clause(key, rule, value, evidence, required) if "string" in kinds and "enum" not in rule else value
+
+
+def _likely(key: str, rule: dict[str, Any], evidence: Evidence) -> Any:
+    """A value for a parameter of no declared type: of the kind its name hints at, a number, a name, or some words."""
+    words = _clause(key, rule, evidence.find(key, rule, {"string"}), evidence, True)
+    number = None if hinted(key, rule) else evidence.find(key, rule, {"number"})
+    named = (value for kind in _NAMED for value in evidence.all(kind, key) if not hinted(key, rule))
+    return number if number is not None else words or next(named, None)
+
+
+def _clause(key: str, rule: dict[str, Any], value: Any, evidence: Evidence, required: bool) -> Any:
+    """Free text is what was quoted or written for it, or the clause after the command; never all of the prompt."""
+    said, spoken = evidence.text.strip(), split_name(key)
+    written = value in evidence.quoted() or re.search(rf"\b{re.escape(spoken)}\s*(?:[:=：]|is\b|为|是)", said, re.I)
+    if not _free(key, rule) or written or (value and cue("tool.whole").search(spoken)):
+        return value
+    found = next((found[1].strip() for _, row in table("tool.clause") if (found := row.search(said))), None)
+    found = None if found and found.lower() == spoken.lower() else found
+    return found if required and found else None if value and said.startswith(value) else value
+
+
+def _free(key: str, rule: dict[str, Any]) -> bool:
+    """Whether a parameter is words with no shape of their own."""
+    return hinted(key, rule) in ("titles", "queries") or cue("tool.text").search(split_name(key)) is not None
 
 
 def _invented(schema: dict[str, Any], key: str, rule: dict[str, Any]) -> Any:
@@ -168,10 +213,12 @@ def _invented(schema: dict[str, Any], key: str, rule: dict[str, Any]) -> Any:
 
 def _missing(scene: Scene) -> Draft | None:
     """A tool fits but the prompt lacks what it needs: ask for it."""
-    ranked = _ranked(scene, _functions(scene)) if scene.prompt.tool_choice != "none" else []
+    ranked = _ranked(scene) if scene.prompt.tool_choice != "none" else []
     for _, function in ranked[:1]:
         _, key = _arguments(_parameters(function), Evidence(_asked(scene), scene.prompt.today), forced=False)
         if key:
             scene.note("think.missing", name=function["name"], key=key)
-            return scene.say("tool.ask", name=function["name"], key=split_name(key).lower())
+            rule = _parameters(function)["properties"][key]
+            ask = "tool.ask.value" if _free(key, rule) or {"integer", "number"} & set(types(rule)) else "tool.ask"
+            return scene.say(ask, name=function["name"], key=split_name(key).lower())
     return None

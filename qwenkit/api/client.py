@@ -13,27 +13,14 @@ of them when it is collected.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar, Unpack
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 
-from qwenkit.api.batches import AsyncBatches, Batches
-from qwenkit.api.chat import AsyncChat, Chat
-from qwenkit.api.completions import AsyncCompletions, Completions
-from qwenkit.api.conversation import AsyncConversation, Conversation
 from qwenkit.api.core import Core
-from qwenkit.api.embeddings import AsyncEmbeddings, Embeddings
-from qwenkit.api.files import AsyncFiles, Files
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, spelled
-from qwenkit.api.many import AsyncMap, Map
-from qwenkit.api.models import AsyncModels, Models
-from qwenkit.api.native import AsyncNative, Native
-from qwenkit.api.rerank import AsyncRerank, Rerank
-from qwenkit.api.responses import AsyncResponses, Responses
-from qwenkit.api.tasks import AsyncTasks, Tasks
-from qwenkit.api.translate import AsyncTranslate, Translate
 from qwenkit.config import Config
 from qwenkit.errors import InvalidRequest, ServerError
 from qwenkit.protocol.flow import Answer, Flow
@@ -45,15 +32,28 @@ from qwenkit.types.keys import TemporaryKey
 from qwenkit.types.ledger import Ledger
 from qwenkit.types.options import ConversationOptions
 
+if TYPE_CHECKING:
+    from qwenkit.api.batches import AsyncBatches, Batches
+    from qwenkit.api.chat import AsyncChat, Chat
+    from qwenkit.api.completions import AsyncCompletions, Completions
+    from qwenkit.api.conversation import AsyncConversation, Conversation
+    from qwenkit.api.embeddings import AsyncEmbeddings, Embeddings
+    from qwenkit.api.files import AsyncFiles, Files
+    from qwenkit.api.many import AsyncMap, Map
+    from qwenkit.api.models import AsyncModels, Models
+    from qwenkit.api.native import AsyncNative, Native
+    from qwenkit.api.rerank import AsyncRerank, Rerank
+    from qwenkit.api.responses import AsyncResponses, Responses
+    from qwenkit.api.tasks import AsyncTasks, Tasks
+    from qwenkit.api.translate import AsyncTranslate, Translate
+
 _TOKEN = Lenient.of(TemporaryKey)
 
 
-N = TypeVar("N")
-
-
-def _noun(kind: Callable[[Core], N]) -> cached_property[N]:
-    """A resource of a client, made when it is first asked for."""
-    return cached_property(lambda client: kind(client._core))
+def _noun(place: str) -> Any:
+    """A resource of a client: loaded, and made, when it is first asked for."""
+    module, _, name = place.partition(".")
+    return cached_property(lambda client: getattr(import_module(f"qwenkit.api.{module}"), name)(client._core))
 
 
 class ClientCalls(Shown):
@@ -157,18 +157,18 @@ class Client(ClientCalls, SyncNoun):
         SyncNoun.__init__(client, core)
         return client
 
-    chat = _noun(Chat)
-    models = _noun(Models)
-    responses = _noun(Responses)
-    native = _noun(Native)
-    tasks = _noun(Tasks)
-    translate = _noun(Translate)
-    completions = _noun(Completions)
-    embeddings = _noun(Embeddings)
-    rerank = _noun(Rerank)
-    files = _noun(Files)
-    batches = _noun(Batches)
-    map = _noun(Map)
+    chat: cached_property[Chat] = _noun("chat.Chat")
+    models: cached_property[Models] = _noun("models.Models")
+    responses: cached_property[Responses] = _noun("responses.Responses")
+    native: cached_property[Native] = _noun("native.Native")
+    tasks: cached_property[Tasks] = _noun("tasks.Tasks")
+    translate: cached_property[Translate] = _noun("translate.Translate")
+    completions: cached_property[Completions] = _noun("completions.Completions")
+    embeddings: cached_property[Embeddings] = _noun("embeddings.Embeddings")
+    rerank: cached_property[Rerank] = _noun("rerank.Rerank")
+    files: cached_property[Files] = _noun("files.Files")
+    batches: cached_property[Batches] = _noun("batches.Batches")
+    map: cached_property[Map] = _noun("many.Map")
 
     @cached_property
     def aio(self) -> AsyncClient:
@@ -182,6 +182,8 @@ class Client(ClientCalls, SyncNoun):
         `when_full` is "trim" or "refuse"; `max_rounds` limits how often tools may be asked for in one turn, and with
         `run_tools=False` their calls are left to you. All other options hold for every turn.
         """
+        from qwenkit.api.conversation import Conversation
+
         return Conversation(self._core, **options)
 
     def close(self) -> None:
@@ -197,22 +199,24 @@ class Client(ClientCalls, SyncNoun):
 class AsyncClient(ClientCalls, AsyncNoun):
     """The awaited side of a client, reached as `qwen.aio`."""
 
-    chat = _noun(AsyncChat)
-    models = _noun(AsyncModels)
-    responses = _noun(AsyncResponses)
-    native = _noun(AsyncNative)
-    tasks = _noun(AsyncTasks)
-    translate = _noun(AsyncTranslate)
-    completions = _noun(AsyncCompletions)
-    embeddings = _noun(AsyncEmbeddings)
-    rerank = _noun(AsyncRerank)
-    files = _noun(AsyncFiles)
-    batches = _noun(AsyncBatches)
-    map = _noun(AsyncMap)
+    chat: cached_property[AsyncChat] = _noun("chat.AsyncChat")
+    models: cached_property[AsyncModels] = _noun("models.AsyncModels")
+    responses: cached_property[AsyncResponses] = _noun("responses.AsyncResponses")
+    native: cached_property[AsyncNative] = _noun("native.AsyncNative")
+    tasks: cached_property[AsyncTasks] = _noun("tasks.AsyncTasks")
+    translate: cached_property[AsyncTranslate] = _noun("translate.AsyncTranslate")
+    completions: cached_property[AsyncCompletions] = _noun("completions.AsyncCompletions")
+    embeddings: cached_property[AsyncEmbeddings] = _noun("embeddings.AsyncEmbeddings")
+    rerank: cached_property[AsyncRerank] = _noun("rerank.AsyncRerank")
+    files: cached_property[AsyncFiles] = _noun("files.AsyncFiles")
+    batches: cached_property[AsyncBatches] = _noun("batches.AsyncBatches")
+    map: cached_property[AsyncMap] = _noun("many.AsyncMap")
 
     @spelled
     def conversation(self, **options: Unpack[ConversationOptions]) -> AsyncConversation:
         """Chat that remembers; its turns are awaited."""
+        from qwenkit.api.conversation import AsyncConversation
+
         return AsyncConversation(self._core, **options)
 
     async def close(self) -> None:

@@ -112,6 +112,7 @@ def _fitted(found: Any, schema: Any, text: str) -> Any:
         path, said = wrong
     else:
         try:
+            msgspec.json.encode(shapes.schema_of(schema))  # until then it misses fields with Chinese names
             return msgspec.convert(found, schema)
         except msgspec.ValidationError as unfit:
             at = _AT.search(str(unfit))

@@ -2,7 +2,7 @@
 
     name it -> a neighbour's? -> read and note it -> a fault waiting? -> a valid key? -> the route -> or a refusal
 
-Route modules offer a list ROUTES; a new API family is one more module in `_FAMILIES`. Every answer carries
+Route modules offer a list ROUTES; a new API family is one more name in `_LATER`. Every answer carries
 `x-request-id`. Whatever goes wrong ends in the documented error body; what should not happen is printed to stderr too.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from importlib import import_module
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect
@@ -18,46 +19,23 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
-from qwenkit.sandbox import (
-    auth,
-    batches,
-    chat,
-    completions,
-    conversations,
-    embeddings,
-    files,
-    listing,
-    native,
-    rerank,
-    responses,
-    tasks,
-)
+from qwenkit.sandbox import auth, chat, listing
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.faults import Fault, parse
 from qwenkit.sandbox.misbehave import error_event, misbehave
-from qwenkit.sandbox.routing import routes
+from qwenkit.sandbox.routing import Verb, routes
 from qwenkit.sandbox.service import Service
 
 LARGEST_BODY = 16 * 1024 * 1024  # the shared hosts' limit
+UPLOADS = "/compatible-mode/v1/files"
 LARGEST_UPLOAD = 151 * 1024 * 1024  # a file of 150 MB and the form around it
 WHAT = (
     "This is the qwenkit sandbox, a small program on this machine that speaks the DashScope protocols for lessons and "
     "tests. It is not Qwen and sends nothing anywhere."
 )
-_FAMILIES = (
-    auth,
-    chat,
-    listing,
-    completions,
-    responses,
-    conversations,
-    native,
-    tasks,
-    embeddings,
-    rerank,
-    files,
-    batches,
-)
+_FAMILIES = (auth, chat, listing)
+# Loaded when a path is asked for that the first ones do not have, so that a notebook's sandbox is there at once.
+_LATER = ("completions", "responses", "conversations", "native", "tasks", "embeddings", "rerank", "files", "batches")
 _PREFIXES = ("/compatible-mode/", "/compatible-api/", "/api/")
 
 
@@ -67,7 +45,8 @@ class App:
     def __init__(self, service: Service) -> None:
         self.service = service
         verbs = [verb for family in _FAMILIES for verb in family.ROUTES]
-        self.router = Router(routes(service, verbs), redirect_slashes=False, default=_lost)
+        self.router = Router(routes(service, verbs), redirect_slashes=False, default=self._later)
+        self._rest: Router | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,7 +66,7 @@ class App:
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = Headers(scope=scope), scope["path"]
         auth.check_neighbour(headers)
-        body = await _read(receive, LARGEST_UPLOAD if path == files.PATH else LARGEST_BODY)
+        body = await _read(receive, LARGEST_UPLOAD if path == UPLOADS else LARGEST_BODY)
         scope["state"]["body"] = body
         query = QueryParams(scope["query_string"])
         self.service.journal.note(
@@ -116,6 +95,16 @@ class App:
         if path.startswith(_PREFIXES):
             auth.check_key(self.service, path, Headers(scope=scope))
         await self.router(scope, receive, send)
+
+    async def _later(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._rest is None:
+            self._rest = Router(routes(self.service, _later_verbs()), redirect_slashes=False, default=_lost)
+        await self._rest(scope, receive, send)
+
+
+def _later_verbs() -> list[Verb]:
+    families = [import_module(f"qwenkit.sandbox.{name}") for name in _LATER]
+    return [verb for family in families for verb in family.ROUTES]
 
 
 class _Door:
@@ -168,5 +157,6 @@ async def _lost(scope: Scope, receive: Receive, send: Send) -> None:
 def _about(headers: Headers) -> Response:
     if "text/html" in headers.get("accept", ""):
         return HTMLResponse(f"<!doctype html><title>qwenkit sandbox</title><h1>qwenkit sandbox</h1><p>{WHAT}</p>")
-    paths = [f"{method} {path}" for family in _FAMILIES for method, path, _ in family.ROUTES]
+    verbs = [*(verb for family in _FAMILIES for verb in family.ROUTES), *_later_verbs()]
+    paths = [f"{method} {path}" for method, path, _ in verbs]
     return JSONResponse({"service": "qwenkit sandbox", "what": WHAT, "paths": paths})

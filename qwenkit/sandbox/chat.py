@@ -12,17 +12,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from qwenkit.catalogue import tokens
 from qwenkit.sandbox.answers import Letterhead, usage
-from qwenkit.sandbox.attached import attached
 from qwenkit.sandbox.errors import invalid
 from qwenkit.sandbox.order import Body, Order
 from qwenkit.sandbox.routing import Verb, json_body
 from qwenkit.sandbox.rules import check
-from qwenkit.sandbox.searching import found, grounded
 from qwenkit.sandbox.service import Service
-from qwenkit.sandbox.web import Page
 
 if TYPE_CHECKING:
     from qwenkit.sandbox.mind import Answer
+    from qwenkit.sandbox.web import Page
 
 Json = dict[str, Any]
 EVENT_STREAM = {"content-type": "text/event-stream;charset=UTF-8", "cache-control": "no-cache"}
@@ -55,6 +53,8 @@ def completed(service: Service, body: Body, request_id: str) -> Json:
 def answered(service: Service, order: Order) -> Answered:
     """Search, read what is attached, ask the mind: for every protocol that chats."""
     from qwenkit.sandbox.asking import ask
+    from qwenkit.sandbox.attached import attached
+    from qwenkit.sandbox.searching import found, grounded
 
     pages = found(order)
     order = grounded(order, pages)

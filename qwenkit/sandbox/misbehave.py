@@ -18,8 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from qwenkit.sandbox.errors import Refusal, code_for_status, is_responses, native_code
 from qwenkit.sandbox.faults import STATUS, Fault
-from qwenkit.sandbox.native_answers import frame
-from qwenkit.sandbox.response_events import failed
 
 _BROKEN = b'{"choices": [{"message": {"role": "assistant", "content": "so far so go'
 _BROKEN_EVENT = b'data: {"choices":[{"delta":{"content":"so far so go\n\n'
@@ -140,10 +138,14 @@ class _Spoiled:
 def error_event(refusal: Refusal, scope: Scope, number: int = 1) -> bytes:
     """A failure that happens when the stream has begun, as the service reports it on this path."""
     if is_responses(scope["path"]):
+        from qwenkit.sandbox.response_events import failed
+
         told = refusal.flat(scope["state"]["request_id"])
         response = {"id": f"resp_{told.pop('request_id')}", "object": "response", "status": "failed", "output": []}
         return b"".join(failed({**response, "error": told}, number - 1))
     if scope["path"].startswith("/api/v1/"):
+        from qwenkit.sandbox.native_answers import frame
+
         status = f"status:{refusal.status}\n"  # a field only the official SDK knows
         return frame(number, "error", refusal.status, refusal.flat(scope["state"]["request_id"]), status)
     return f"data: {json.dumps({'error': refusal.in_band()}, ensure_ascii=False)}\n\n".encode()

@@ -25,13 +25,47 @@ QUESTIONS = {
     "I travel with my dog. Which deck must it stay on?": "lower deck",
     "What is the capital of France?": "I found nothing in the text",
 }
-CHINESE = {"自行车往返票多少钱？": "2.50", "失物保管多少天？": "60天", "狗可以喝啤酒吗？": "没有"}
+ASKED_NATURALLY = {
+    "Can I bring my dog?": "Dogs travel on a short lead",
+    "Are dogs allowed?": "Dogs travel on a short lead",
+    "Is smoking allowed?": "Smoking is forbidden",
+    "How long does a crossing take?": "25 minutes",
+    "When does the first ferry leave on Sunday?": "07:10 on weekends",
+    "What is the fare for a bicycle?": "1.50",
+    "How many people fit on the ferry?": " passengers",
+    "Can I pay cash?": "I found nothing in the text",
+    "Do you sell pizza?": "I found nothing in the text",
+    "最后一班渡轮几点开？": "22:50",
+    "狗可以上船吗？": "Dogs travel on a short lead",
+}
+CHINESE = {
+    "自行车往返票多少钱？": "2.50",
+    "狗票多少钱？": "1.00元",
+    "儿童票多少钱？": "2.10元",
+    "周末第一班船几点开？": "周末首班7点10分",
+    "失物保管多少天？": "60天",
+    "狗可以喝啤酒吗？": "没有找到",
+    "披萨多少钱？": "没有找到",
+    "When does the last ferry leave?": "22点50分",
+}
+OWN = {
+    "Customer: Zoe Lin\nOrder: 17\nTotal: 88.20 EUR\n": {
+        "What is the total?": "Total: 88.20 EUR",
+        "Who is the customer?": "Customer: Zoe Lin",
+        "What is the order number?": "Order: 17",
+        "What is the discount?": "I found nothing in the text that matches.",
+    },
+    "我的生日是五月三日。": {
+        "我的生日是哪天？": "我的生日是五月三日。",
+        "我的名字是什么？": "我在文中没有找到相符的内容。",
+    },
+}
 
 
 @pytest.mark.parametrize("name", ["handbook.md", "handbook.docx", "handbook.pdf"])
 async def test_the_answer_comes_from_the_file(qwen: Any, name: str):
     file = await done(qwen.files.upload(DATA / name))
-    for question, answer in QUESTIONS.items():
+    for question, answer in (QUESTIONS | ASKED_NATURALLY).items():
         reply = await done(qwen.files.ask(question, file))
         assert isinstance(reply, Reply)
         assert answer in reply.text
@@ -41,6 +75,13 @@ async def test_chinese_questions_about_a_chinese_document(qwen: Any):
     file = await done(qwen.files.upload(DATA / "handbook.zh.md"))
     for question, answer in CHINESE.items():
         assert answer in (await done(qwen.files.ask(question, file))).text
+
+
+async def test_questions_about_a_small_file_of_ones_own(qwen: Any):
+    for at, (text, questions) in enumerate(OWN.items()):
+        file = await done(qwen.files.upload(text.encode(), name=f"own-{at}.txt"))
+        for question, answer in questions.items():
+            assert (await done(qwen.files.ask(question, file))).text == answer
 
 
 async def test_rows_of_a_table_know_their_columns(qwen: Any):

@@ -471,6 +471,25 @@ def test_a_search_in_chinese_reaches_the_answer_too(client):
     assert "钱塘江" in text(answer)
 
 
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        ("How high is Mount Everest?", "8,849"),
+        ("珠穆朗玛峰有多高？", "8848.86"),
+        ("Why are there tides?", "Tides are caused by the Moon and the Sun"),
+        ("And at full moon?", "spring tide"),
+        ("Who won the last World Cup?", "say nothing about this"),
+        ("What is the latest news?", "say nothing about this"),
+        ("What is the weather in Paris today?", "say nothing about this"),
+        ("今天有什么新闻？", "没有谈到这个"),
+        ("What is the capital of Kenya?", "Nairobi"),
+    ],
+)
+def test_a_page_must_be_about_the_question(client, ask, told):
+    answer = create(client, ask, tools=[{"type": "web_search"}])
+    assert told in text(answer)
+
+
 def test_two_questions_are_two_searches(client):
     answer = create(client, "How long is the Yangtze? How high is Mount Everest?", tools=[{"type": "web_search"}])
     assert types(answer) == ["web_search_call", "web_search_call", "message"]

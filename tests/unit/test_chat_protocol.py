@@ -266,7 +266,7 @@ def test_a_reply_prints_its_text_and_keeps_its_repr_short():
 
 def test_a_file_is_not_sent_to_a_model_that_would_see_only_its_id():
     asked = [{"role": "system", "content": "fileid://file-fe-1"}, {"role": "user", "content": "What does it say?"}]
-    with pytest.raises(ConfigError, match="qwen-plus reads no files.*qwen-long"):
+    with pytest.raises(ConfigError, match=r"qwen-plus reads no files.*qwen-long"):
         chat.body(asked, {}, model="qwen-plus")
     for model in ("qwen-long", "qwen-doc-turbo", "a-model-nobody-knows"):
         assert chat.body(asked, {}, model=model)["messages"] == asked

@@ -287,6 +287,49 @@ def test_it_does_not_pretend() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("9.11 or 9.9?", "9.9 is larger than 9.11."),
+        ("What is the sum of the first 100 primes?", "24133"),
+        ("前100个质数的和是多少？", "24133"),
+        ("How many primes are below 100?", "25"),
+        ("What is the 10th prime?", "29"),
+        ("Largest prime below 100", "97"),
+        ("List the first 5 primes", "2, 3, 5, 7, 11"),
+        ("Name a prime.", "2"),
+        ("Name a prime above 40.", "41"),
+        ("1到100的和是多少？", "5050"),
+        ("A farmer has 17 sheep. All but 9 die. How many are left?", "This is a riddle"),
+        ("Alice is taller than Bob. Bob is taller than Carol. Who is the tallest?", "This is a riddle"),
+        ("鸡兔同笼，有35个头，94只脚，鸡兔各几只？", "这是一道谜题"),
+        ("Is Alice older than Bob, or not?", "“Is Alice older than Bob, or not?”"),
+    ],
+)
+def test_it_works_out_what_it_can_and_refuses_the_rest_in_the_words_of_the_question(
+    question: str, expected: str
+) -> None:
+    assert expected in say(question)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("What is the capital of France?", "And of Japan?", "The capital of Japan is Tokyo."),
+        ("What is the capital of France?", "What about Germany?", "The capital of Germany is Berlin."),
+        ("法国的首都是哪里？", "日本呢？", "日本的首都是东京。"),
+        ("法国的首都是哪里？", "那埃及呢？", "埃及的首都是开罗。"),
+    ],
+)
+def test_a_follow_up_asks_the_same_of_something_else(first: str, second: str, expected: str) -> None:
+    assert say(first, say(first), second) == expected
+
+
+@pytest.mark.parametrize("question", ["What is the weather in Paris today?", "What is the latest news?", "Who won?"])
+def test_after_a_search_without_pages_it_asks_for_no_tool(question: str) -> None:
+    assert say(question, searched=True).startswith("The few pages bundled with the sandbox say nothing about this")
+
+
 def test_a_story_it_cannot_work_out_is_not_added_up() -> None:
     assert "129" not in say("鸡兔同笼，头35个，脚94只，鸡兔各几只？")
 

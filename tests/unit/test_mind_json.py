@@ -99,6 +99,144 @@ def test_schemas_are_filled_from_the_prompt(question: str, schema: dict[str, Any
     assert by_schema(question, schema) == expected
 
 
+def told(question: str, schema: dict[str, Any], *, system: str = "", document: str = "", spoken: bool = False) -> Any:
+    """The value as a client gets it: the schema on the wire, or in words for models that take JSON mode only."""
+    wire: dict[str, Any] = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
+    if spoken:
+        wire = {"type": "json_object"}
+        system += "\n\nAnswer with one JSON object and nothing else. It must be valid for this JSON schema:\n"
+        system += json.dumps(schema, ensure_ascii=False)
+    messages = [("document", document), ("system", system), ("user", question)]
+    wanted = [{"role": role, "content": content} for role, content in messages if content]
+    value = json.loads(answer(Prompt(wanted, response_format=wire, today=TODAY)).text)
+    jsonschema.validate(value, schema)
+    return value
+
+
+def wrapped(**rule: Any) -> dict[str, Any]:
+    """A root that is no object, as the client wraps it."""
+    return record(value=rule)
+
+
+def listing(**item: Any) -> dict[str, Any]:
+    return {"type": "array", "items": item}
+
+
+FIGURE, TRUTH, TEXTS = {"type": "number"}, {"type": "boolean"}, listing(type="string")
+BOOL, LIST = wrapped(type="boolean"), wrapped(**TEXTS)
+AGES, NAMED = ({"type": "object", "additionalProperties": rule} for rule in (WHOLE, TEXT))
+MAYBE = {"type": ["string", "null"]}
+ORDER = record(name=TEXT, total=FIGURE)
+FARES = wrapped(**listing(**record(passenger=TEXT, price=FIGURE)))
+FILM = record(title=TEXT, year=WHOLE, director=TEXT)
+MOOD = wrapped(enum=["negative", "neutral", "positive"])
+FAMILY = {
+    "title": "Family",
+    "$defs": {"Family": record(name=TEXT, age=WHOLE, kids=listing(**{"$ref": "#/$defs/Family"}))},
+    "$ref": "#/$defs/Family",
+}
+LINK = record(value=WHOLE, next={"anyOf": [{"$ref": "#/$defs/Link"}, {"type": "null"}]})
+CHAIN = {**LINK, "$defs": {"Link": LINK}}
+ZOE = "Customer: Zoe Lin\nTotal: 88.20 EUR"
+LETTER = "我是华为的李雷，电话13800001234，邮箱lilei@huawei.com"
+
+
+@pytest.mark.parametrize("spoken", [False, True], ids=["json_schema", "in words"])
+@pytest.mark.parametrize(
+    ("question", "schema", "expected"),
+    [
+        ("Hello", record(name=TEXT, city=TEXT, email=TEXT, age=WHOLE, when=MAYBE), ["", "", "", 0, None]),
+        (
+            "Tell me more",
+            record(price=FIGURE, pages={**WHOLE, "minimum": 3}, open=TRUTH, items=TEXTS),
+            [0, 3, False, []],
+        ),
+        ("Hello", wrapped(**listing(**PERSON)), [[]]),
+        ("Hello", AGES, []),
+        ("7 guests in Oslo", record(price=FIGURE, guests=WHOLE), [0, 7]),
+        ("Is 7 prime?", BOOL, [True]),
+        ("9是质数吗？", BOOL, [False]),
+        ("Is 7 > 5?", BOOL, [True]),
+        ("Is 5 > 7?", BOOL, [False]),
+        ("Is Paris the capital of France?", BOOL, [True]),
+        ("Is Rome the capital of France?", BOOL, [False]),
+        ("Ada is 36. Is Ada older than 30?", BOOL, [True]),
+        ("Is Ada younger than 30? She is 36.", BOOL, [False]),
+        ("Is this review positive? I loved it!", BOOL, [True]),
+        ("Is this review positive? I hated it.", BOOL, [False]),
+        ("positive? I loved it!", record(positive=TRUTH), [True]),
+        ("No milk please. I like sugar.", record(milk=TRUTH, sugar=TRUTH), [False, True]),
+        ("Ages: Ada is 36, Ben is 41.", AGES, {"Ada": 36, "Ben": 41}),
+        ("Tea: 3\nCoffee: 5", AGES, {"Tea": 3, "Coffee": 5}),
+        ("小明12岁，小红13岁", AGES, {"小明": 12, "小红": 13}),
+        ("France: Paris, Japan: Tokyo", NAMED, {"France": "Paris", "Japan": "Tokyo"}),
+        ("Invoice INV-42: Total 12.50 EUR", record(number=TEXT, total=FIGURE, currency=TEXT), ["INV-42", 12.5, "EUR"]),
+        ("There are eight planets.", record(planets=WHOLE), [8]),
+        ("What is 12*12?", wrapped(**WHOLE), [144]),
+        ("What is the population of Oslo in 2020?", wrapped(**WHOLE), [0]),
+        (
+            "The Matrix (1999) was directed by Lana and Lilly Wachowski",
+            FILM,
+            ["The Matrix", 1999, "Lana and Lilly Wachowski"],
+        ),
+        ("Inception is a 2010 film by Christopher Nolan.", FILM, ["Inception", 2010, "Christopher Nolan"]),
+        (
+            LETTER,
+            record(name=TEXT, company=TEXT, phone=TEXT, email=TEXT),
+            ["李雷", "华为", "13800001234", "lilei@huawei.com"],
+        ),
+        ("订单号A1234，总价88.5元，收货人王芳", record(订单号=TEXT, 总价=FIGURE, 收货人=TEXT), ["A1234", 88.5, "王芳"]),
+        (
+            "Ada Park, 36, lives at 12 Harbour Street, Bergen.",
+            record(street=TEXT, city=TEXT),
+            ["12 Harbour Street", "Bergen"],
+        ),
+        ("Paris is the capital of France", record(city=TEXT, country=TEXT), ["Paris", "France"]),
+        ("Steps:\n1. Boil water\n2. Add tea", LIST, [["Boil water", "Add tea"]]),
+        ("I flew from Oslo to Lima via Madrid", record(cities=TEXTS), [["Oslo", "Lima", "Madrid"]]),
+        ("Which cities? I flew from Oslo to Lima", LIST, [["Oslo", "Lima"]]),
+        ("List the primes below 12", wrapped(**listing(**WHOLE)), [[2, 3, 5, 7, 11]]),
+        ("Ada is 36 and Ben is 41", FAMILY, ["Ada", 36, []]),
+        ("Ada is 36", CHAIN, [36, None]),
+        ("The food was not good", MOOD, ["negative"]),
+        ("It is not bad at all", MOOD, ["positive"]),
+        ("Is it positive or negative? It wasn't great", MOOD, ["negative"]),
+        ("我不喜欢这家店", MOOD, ["negative"]),
+        ("这家店不错", MOOD, ["positive"]),
+        ("Rate it: 4 stars", wrapped(enum=[1, 2, 3, 4, 5]), [4]),
+    ],
+)
+def test_a_schema_is_filled_with_what_was_said_and_nothing_else(
+    question: str, schema: dict[str, Any], expected: Any, spoken: bool
+) -> None:
+    value = told(question, schema, spoken=spoken)
+    assert (value if isinstance(expected, dict) else list(value.values())) == expected
+
+
+@pytest.mark.parametrize("spoken", [False, True], ids=["json_schema", "in words"])
+@pytest.mark.parametrize("place", ["system", "document"])
+@pytest.mark.parametrize(
+    ("question", "schema", "text", "expected"),
+    [
+        ("Extract name and total", ORDER, ZOE, {"name": "Zoe Lin", "total": 88.2}),
+        ("Who is the customer?", wrapped(**TEXT), ZOE, {"value": "Zoe Lin"}),
+        ("What is the total?", wrapped(**FIGURE), ZOE, {"value": 88.2}),
+        ("Extract the 2 fares", FARES, "A dog pays 5.50 euros.", {"value": [{"passenger": "dog", "price": 5.5}]}),
+        ("What does it cost?", AGES, "Tea: 3\nCoffee: 4", {"Tea": 3, "Coffee": 4}),
+        ("Name: Ben Ott. Take the total from the text", ORDER, ZOE, {"name": "Ben Ott", "total": 88.2}),
+    ],
+)
+def test_documents_and_the_system_message_are_evidence(
+    question: str, schema: dict[str, Any], text: str, expected: Any, place: str, spoken: bool
+) -> None:
+    assert told(question, schema, spoken=spoken, **{place: text}) == expected
+
+
+def test_a_made_up_example_may_be_made_up() -> None:
+    assert told("Make up a sample person", record(name=TEXT))["name"]
+    assert told("Extract the person", record(name=TEXT)) == {"name": ""}
+
+
 NODE = {
     "type": "object",
     "properties": {"value": WHOLE, "next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}},

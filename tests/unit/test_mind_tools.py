@@ -125,6 +125,12 @@ def test_it_calls_the_tool_the_prompt_is_about(question: str, name: str, argumen
         ("Add a task to water the plants", TASK, {"title": "water the plants"}),
         ("Double 21", UNTYPED, {"x": 21}),
         (
+            "What is the climate of Peru?",
+            tool("climate", "How warm a country is", ("country",), country=TEXT),
+            {"country": "Peru"},
+        ),
+        ("Weather in Singapore?", WEATHER, {"city": "Singapore"}),
+        (
             "Play Yesterday by the Beatles",
             tool("play", "Play music", ("song",), song=TEXT),
             {"song": "Yesterday by the Beatles"},
@@ -152,6 +158,32 @@ def test_it_asks_in_words_for_what_nothing_fits(question: str, offered: Any, key
     reply = ask(question, tools=[offered])
     assert reply.calls == []
     assert f"the {key} be?" in reply.text or f"Which {key} do you mean?" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("offered", "said", "arguments"),
+    [
+        (
+            WRITE,
+            ["Write to bob@example.com", "Lunch", "See you at noon"],
+            {"subject": "Lunch", "body": "See you at noon"},
+        ),
+        (BOOK, ["Please book me a table", "4, please"], {"title": "table", "people": 4}),
+        (BOOK, ["订一个会议", "4个人"], {"title": "会议", "people": 4}),
+        (ORDER, ["Where is my order?", "It is A1234"], {"order_id": "A1234"}),
+    ],
+)
+def test_answers_to_what_it_asks_back_are_put_together(
+    offered: Any, said: list[str], arguments: dict[str, Any]
+) -> None:
+    messages: list[dict[str, Any]] = []
+    for text in said:
+        messages.append({"role": "user", "content": text})
+        reply = answer(Prompt(messages, tools=[offered], today=TODAY))
+        messages.append({"role": "assistant", "content": reply.text})
+    (call,) = reply.calls
+    given = json.loads(call.arguments)
+    assert {**given, **arguments} == given
 
 
 @pytest.mark.parametrize(
@@ -186,6 +218,10 @@ def test_a_follow_up_is_the_question_before_about_something_else(
 def test_it_calls_nothing_when_nothing_fits(question: str) -> None:
     assert calls(question) == []
     assert ask(question).finish_reason == "stop"
+
+
+def test_adding_a_task_is_no_sum() -> None:
+    assert ask("What's 15% of 80?", tools=[TASK]).text == "15% × 80 = 12"
 
 
 def test_tool_choice_forbids_and_forces() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any, Literal
 
 import jsonschema
@@ -248,5 +248,13 @@ def test_an_error_shows_what_the_model_wrote():
 )
 @pytest.mark.parametrize("model", ["qwen-plus", "qwen3.7-plus"])
 def test_a_sketch_of_a_schema_is_refused_with_the_way_to_write_one(sketch, model):
-    with pytest.raises(ConfigError, match="no JSON schema.*or pass a dataclass"):
+    with pytest.raises(ConfigError, match=r"no JSON schema.*or pass a dataclass"):
         structured.ask({"model": model, "messages": []}, sketch)
+
+
+def test_fields_may_have_chinese_names():
+    names = ["".join(["订单", "号"]), "".join(["合", "计"])]  # made here: a literal could have been encoded before
+    order = msgspec.defstruct("Order", [(names[0], str), (names[1], int)])
+    dataclass_like = make_dataclass("Order", [("".join(["客", "户"]), str)])
+    assert structured.value('{"订单号": "x", "合计": 3}', order).合计 == 3
+    assert structured.value('{"客户": "Ada"}', dataclass_like).客户 == "Ada"

@@ -17,7 +17,9 @@ from .scene import Draft, Scene
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LIST = re.compile(rf"{_NUMBER.pattern}(?:\s*(?:[,，、;；]|and|和|与|\s)+\s*{_NUMBER.pattern})+")
-_EITHER = re.compile(rf"\W*{_NUMBER.pattern}\s*(?:,|or|vs\.?|还是|和)\s*{_NUMBER.pattern}\W*", re.IGNORECASE)
+_EITHER = re.compile(
+    rf"\W*(?:compare )?{_NUMBER.pattern}\s*(?:,|or|vs\.?|还是|和)\s*{_NUMBER.pattern}\W*", re.IGNORECASE
+)
 _EQUATION = re.compile(r"([\d.\s+*/()x^-]*x[\d.\s+*/()x^-]*)=([\d.\s+*/()x^-]+)", re.IGNORECASE)
 _WORDS_AROUND = {"en": 9, "zh": 18}  # a sum among more words than these is not what the text is about
 _LONGEST = 600
@@ -116,7 +118,7 @@ def _several_primes(scene: Scene, text: str) -> Draft | None:
     """The primes of a range, or one figure about them; a list nobody asked for is no answer."""
     below, first, between = (cue(f"arithmetic.prime_{kind}").search(text) for kind in ("below", "first", "between"))
     low, high = (int(each) for each in between.groups() if each) if between else (1, 0)
-    high = int(_group(below)) - 1 if below else high
+    high = int(_group(below)) - (not cue("arithmetic.prime_within").search(text)) if below else high
     most = int(_group(first)) if first else _MOST_PRIMES
     if not (first or high) or most > _MOST_PRIMES or high > _MOST_PRIMES:
         return None

@@ -11,22 +11,21 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from . import dates, expression
+from . import expression
 from .cues import compiled, cue, label
-from .library import lexicon
-from .meaning import countries, meanings, place_pattern, places, split_name
+from .meaning import meanings, split_name
 from .reading import sentences
+from .things import ASKS, Things
 
 _LONGEST = 4000
 _NEAR = 18  # characters around a number in which a word says what it counts
 _APART = 12  # as many more if a comma stands between
-_ASKS = "?？"
 _LONG_NUMBER = 8
+_MOST_MARKS = 20
 _MOST_PAIRS = 200
-_TITLE = 60
-_TITLE_WORDS = 6
 _MONEY = {"#cost", "#stock", "total", "amount", "sum", "金额", "总价", "总额", "合计"}
 _CONTRARY = {"#positive": "#negative", "#negative": "#positive"}
 _WORD = re.compile(r"[A-Za-z]+|(?=([\u4e00-\u9fff]{2}))")
@@ -34,31 +33,25 @@ _QUOTES = " \"'“”"
 _CLAUSE = re.compile(r"[,.;，。；!?]|\b(?:and|but)\b")
 
 
-class Evidence:
+class Evidence(Things):
     """One text, and which of its values have been given out."""
 
     def __init__(self, text: str, today: datetime.date) -> None:
-        self.text = text[:_LONGEST]
-        self.today = today
+        super().__init__(text[:_LONGEST], today)
         undated = cue("dates.written").sub(lambda date: "_" * len(date[0]), self.text)
         self._numbers = list(cue("evidence.number").finditer(undated))
         self._given: set[str] = set()
         self._stated: Evidence | None = None
 
-    def again(self) -> Evidence:
-        """The same text with nothing given out."""
-        return Evidence(self.text, self.today)
-
     def stated(self) -> Evidence:
         """The same text without the sentences that ask, in which a number or a name is no answer."""
         if self._stated is None:
-            told = [each for each in sentences(self.text) if each[-1] not in _ASKS]
-            self._stated = Evidence("\n".join(told), self.today)
+            self._stated = Evidence(self.told(), self.today)
         return self._stated
 
     def verdict(self) -> bool | None:
         """ "Is this positive? I loved it": whether the text feels as its question asks."""
-        asked = meanings(" ".join(each for each in sentences(self.text) if each[-1] in _ASKS)) & set(_CONTRARY)
+        asked = meanings(" ".join(each for each in sentences(self.text) if each[-1] in ASKS)) & set(_CONTRARY)
         return self._truth(asked) if asked else None
 
     def subject(self) -> str:
@@ -87,7 +80,8 @@ class Evidence:
             return self._of_enum(schema["enum"])
         wanted = meanings(f"{key} {schema.get('description', '')}")
         if kinds - {"null"} == {"boolean"}:
-            return self._truth(wanted)
+            spoken = cue("evidence.verdict").match(self.text) if cue("json.answer").search(key) else None
+            return not cue("evidence.negation").search(spoken[0]) if spoken else self._truth(wanted)
         pair = self._pair(key) or self._labelled(key)
         if kinds & {"integer", "number"}:
             number = self._number(key, wanted, pair, eager)
@@ -98,20 +92,33 @@ class Evidence:
 
     def listed(self, key: str, schema: dict[str, Any]) -> list[str]:
         """The items of a list introduced by the field's name; or all values of its kind; or the first list there is."""
-        named = (
-            compiled(rf"\b{_spoken(key)}\s*(?:[:=：]|\bare\b|\bis\b|是|有)\s*([^.;。；\n]+)").search(self.text)
-            if key
-            else None
-        )
+        named = self._row(key)
         kind = "" if named else hinted(key, schema)
         items = cue("evidence.item").findall(self.text)
         if not named and len(items) > 1:
             return [each.strip(_QUOTES) for each in items]
         if kind not in ("", "queries"):
             return list(dict.fromkeys(self.all(kind, key)))
-        row = named[1] if named else next(iter(cue("evidence.row").findall(self.text)), "")
-        items = (cue("evidence.led").sub("", each).strip(_QUOTES) for each in cue("evidence.glue").split(row))
-        return [item for item in items if item]
+        row = named or next(iter(cue("evidence.row").findall(self.text)), "")
+        row_items = (cue("evidence.led").sub("", each).strip(_QUOTES) for each in cue("evidence.glue").split(row))
+        return [item for item in row_items if item]
+
+    def figures(self, key: str) -> list[float]:
+        """All numbers that count nothing else; for the answer itself, all there are."""
+        row = self._row(key)
+        found = (
+            cue("evidence.number").findall(row)
+            if row
+            else [each[0] for each in self._numbers if cue("json.answer").search(key) or not self._counts(each)]
+        )
+        numbers = [float(each.replace(",", "")) for each in found]
+        return [int(each) if each.is_integer() else each for each in numbers]
+
+    def _row(self, key: str) -> str:
+        """What follows a field's name: "Hobbies: chess, piano and judo"."""
+        sign = r"\s*(?:[:=：]|\bare\b|\bis\b|是|有)\s*"
+        found = compiled(rf"\b{_spoken(key)}{sign}((?:[^.;。；\n]|\.(?=\d))+)").search(self.text) if key else None
+        return found[1] if found else ""
 
     def _of_enum(self, choices: list[Any]) -> Any:
         """The choice that is written in the text, or else means what the text says."""
@@ -119,7 +126,8 @@ class Evidence:
         named = "|".join(re.escape(str(each)) for each in sorted(texts, key=lambda each: -len(str(each))))
         pattern = re.compile(rf"(?<!not )(?<!不是)(?<![a-z0-9])(?:{named})(?![a-z0-9])", re.IGNORECASE)
         counts = Counter(found.lower() for found in pattern.findall(self.text)) if texts else Counter[str]()
-        best = [each for each in texts if counts[str(each).lower()] == max(counts.values(), default=-1)]
+        most = max(counts.values(), default=-1)
+        best = [each for each in texts if counts[str(each).lower()] == most]
         if len(best) == 1:
             return best[0]
         said = _felt(pattern.sub(" ", self.text) if best else self.text)
@@ -135,9 +143,6 @@ class Evidence:
 
     def _truth(self, wanted: set[str]) -> bool | None:
         """Said, or the contrary of it, in a clause that is no question."""
-        verdict = cue("evidence.verdict").match(self.text)
-        if verdict:
-            return not cue("evidence.negation").search(verdict[0]) and "否" not in verdict[0]
         for clause in _CLAUSE.split(self.stated().text):
             said = _felt(clause)
             if {_CONTRARY.get(each) for each in wanted} & said:
@@ -148,8 +153,9 @@ class Evidence:
 
     def _pair(self, key: str) -> str | None:
         """ "age: 36", "age is 36", "age = 36", 年龄：36"""
+        sign = r"(?:[:=：]|\bis\b|为|是)" + "?" * (not key.isascii())
         found = key and re.search(
-            rf"(?<![A-Za-z\"{{]){_spoken(key)}\s*(?:[:=：]|\bis\b|为|是){'?' * (not key.isascii())}\s*(?:{cue('evidence.quoted').pattern}"
+            rf"(?<![A-Za-z\"{{]){_spoken(key)}\s*{sign}\s*(?:{cue('evidence.quoted').pattern}"
             r"|([^\s,;，。；、!?？\n][^,;，。；、!?？\n]{0,80}?)(?=\s+and\b|\.\s|\.$|[,;，。；、!?？\n]|$))",
             self.text,
             re.IGNORECASE,
@@ -161,30 +167,29 @@ class Evidence:
         free = [found for found in self._numbers if f"#{found.start()}" not in self._given]
         if "year" in key.lower():
             free = [found for found in free if re.fullmatch(r"[12]\d{3}", found[0])] or free
-        fit = {found.start(): self._distance(found, wanted) for found in free}
-        near = min(free, key=lambda found: fit[found.start()], default=None)
-        if direct is None and near and fit[near.start()] > _NEAR:
+        words = ((found.start(), found[0] or found[1]) for found in _WORD.finditer(self.text) if wanted)
+        marks = [(start, start + len(word)) for start, word in words if wanted & _meant(word)][:_MOST_MARKS]
+        fit = [self._distance(found, marks, bool(wanted & _MONEY)) for found in free]
+        near = free[fit.index(min(fit))] if fit else None
+        if direct is None and near and min(fit) > _NEAR:
             any_ = "year" in key.lower() or cue("json.answer").search(key)
             near = next((found for found in free if eager and (any_ or not self._counts(found))), None)
         best = direct or near
+        at = (self.text.find(pair or "") if direct else 0) + (best.start() if best else 0)
         if best is None:
             spelled = expression.numerals(self.text)
             return Evidence(spelled, self.today)._number(key, wanted, None, eager) if spelled != self.text else None
-        self._given.add(f"#{best.start()}")
+        self._given.add(f"#{at}")
         return float(best[0].replace(",", ""))
 
-    def _distance(self, number: re.Match[str], wanted: set[str]) -> int:
+    def _distance(self, number: re.Match[str], marks: list[tuple[int, int]], priced: bool) -> int:
         """Characters between a number and the nearest word that means the field; a currency will do for a price."""
         near = _NEAR + 1
-        for word in _WORD.finditer(self.text, max(0, number.start() - 2 * _NEAR), number.end() + 2 * _NEAR):
-            start, end = word.start(), word.start() + len(word[0] or word[1])
-            if wanted & meanings(word[0] or word[1]):
-                between = self.text[end : number.start()] if end <= number.start() else self.text[number.end() : start]
-                near = min(near, len(between) + _APART * bool(re.search("[,;.，；。]", between)))
-        money = wanted & _MONEY and cue("evidence.money").search(
-            self.text[max(0, number.start() - 2) : number.end() + 5]
-        )
-        return min(near, _NEAR) if money else near
+        for start, end in marks:
+            between = self.text[end : number.start()] if end <= number.start() else self.text[number.end() : start]
+            near = min(near, len(between) + _APART * bool(re.search("[,;.，；。]", between)))
+        around = self.text[max(0, number.start() - 2) : number.end() + 5]
+        return min(near, _NEAR) if priced and cue("evidence.money").search(around) else near
 
     def _counts(self, number: re.Match[str]) -> bool:
         """Whether a number counts something else, as in 4 guests, or is a telephone number."""
@@ -203,111 +208,16 @@ class Evidence:
         self._given |= set() if value is None else {value}
         return value
 
-    def quoted(self, key: str = "") -> list[str]:
-        return [
-            next(group for group in found.groups() if group) for found in cue("evidence.quoted").finditer(self.text)
-        ]
-
-    def emails(self, key: str = "") -> list[str]:
-        return cue("evidence.email").findall(self.text)
-
-    def urls(self, key: str = "") -> list[str]:
-        return cue("evidence.url").findall(self.text)
-
-    def dates(self, key: str = "") -> list[str]:
-        return [date.isoformat() for date in dates.found(self.text, self.today)]
-
-    def times(self, key: str = "") -> list[str]:
-        return [_clock(found) for found in cue("evidence.time").finditer(self.text)]
-
-    def units(self, key: str = "") -> list[str]:
-        return cue("evidence.unit").findall(self.text.lower())
-
-    def tickers(self, key: str = "") -> list[str]:
-        return re.findall(r"(?<![A-Za-z])[A-Z]{2,5}(?![A-Za-z])", self.text)
-
-    def codes(self, key: str = "") -> list[str]:
-        return cue("evidence.code").findall(self.text)
-
-    def languages(self, key: str = "") -> list[str]:
-        return [found[0] for found in cue("evidence.language").finditer(self.text)]
-
-    def currencies(self, key: str = "") -> list[str]:
-        codes = {found.start(): found[0] for found in re.finditer(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z-])", self.text)}
-        for word, code in lexicon()["currencies"].items():
-            codes |= {found.start(): code for found in re.finditer(word, self.text, re.IGNORECASE)}
-        return [codes[at] for at in sorted(codes)]
-
-    def expressions(self, key: str = "") -> list[str]:
-        try:
-            found = expression.find(self.text)
-        except ArithmeticError:
-            return []
-        return [found.text.replace("×", "*").replace("÷", "/").replace("^", "**").replace("√", "sqrt")] if found else []
-
-    def names(self, key: str = "") -> list[str]:
-        """Capitalised words that are no places and no common words, and Chinese names by their surnames."""
-        common = set(lexicon()["not_names"])
-        latin = [
-            " ".join(word for word in found.split() if word.lower() not in common)
-            for found in cue("evidence.name").findall(self.text)
-        ]
-        people = [name for name in latin if name and name.lower() not in places()]
-        return list(dict.fromkeys([*people, *cue("evidence.chinese_name").findall(self.text)]))
-
-    def places(self, key: str = "") -> list[str]:
-        """Places in order; those that follow "from" or "to" if the field's name says so."""
-        origin = re.search(r"from|origin|depart|source|start|出发", key, re.IGNORECASE)
-        goal = re.search(r"^to$|_to\b|dest|arriv|target|目的", key, re.IGNORECASE)
-        word = (
-            r"(?:from|从)" if origin else r"(?:\bto|到|去|飞往)" if goal else r"(?:\b(?:in|at|for|near|from|to|of)\b)"
-        )
-        known = list(place_pattern().finditer(self.text))
-        if origin or goal:
-            known = [
-                found for found in known if re.search(word + r"\s*$", self.text[: found.start()][-9:], re.IGNORECASE)
-            ]
-        country, town = (re.search(words, key.lower()) for words in ("countr|国家", r"\bcit|town|城市"))
-        if known:
-            found_ = dict.fromkeys(places()[found[0].lower()] for found in known)
-            return [
-                each for each in found_ if (each in countries() if country else not town or each not in countries())
-            ]
-        named = [] if country else re.findall(rf"{word}\s+((?:the )?[A-Z][\w'-]*(?: [A-Z][\w'-]*)*)", self.text)
-        loose = [word.title() for word in cue("evidence.loose_place").findall(self.text)]
-        chinese: list[str] = cue("evidence.chinese_place").findall(self.text)
-        return [place for place in named or [*loose, *chinese] if not cue("evidence.no_place").search(place)]
-
-    def titles(self, key: str = "") -> list[str]:
-        """Quoted words, or what the first clause begins with: before a year, a verb or a colon."""
-        first = re.split(r"[.;。；!?？\n]", self.stated().text.strip(), maxsplit=1)[0]
-        named = cue("evidence.heading").split(cue("evidence.before_title").sub("", first), maxsplit=1)[0].strip()
-        return [*self.quoted(), *([named] if 0 < len(named) <= _TITLE and len(named.split()) <= _TITLE_WORDS else [])]
-
-    def makers(self, key: str = "") -> list[str]:
-        """By whom a thing is; all of them in one, unless a list is asked for."""
-        rows = [next(filter(None, each)) for each in cue("evidence.maker").findall(self.text)]
-        return [name for row in rows for name in (cue("evidence.glue").split(row) if key.endswith("s") else [row])]
-
-    def phones(self, key: str = "") -> list[str]:
-        return cue("evidence.phone").findall(self.text)
-
-    def companies(self, key: str = "") -> list[str]:
-        return [next(filter(None, each)).strip() for each in cue("evidence.company").findall(self.text)]
-
-    def streets(self, key: str = "") -> list[str]:
-        return cue("evidence.street").findall(self.text)
-
-    def queries(self, key: str = "") -> list[str]:
-        """What a search or a message is about: quoted words, or the prompt without its command."""
-        rest = cue("evidence.command").sub("", self.text.strip()).strip(" .。!！")
-        return [*self.quoted(), *([rest] if rest else [])]
-
 
 def hinted(key: str, schema: dict[str, Any]) -> str:
     """The kind of text that a field's format, name or description hints at."""
     hints = (str(schema.get("format", "")), split_name(key), str(schema.get("description", "")))
     return next((kind for hint in hints if hint and (kind := label("evidence.hints", hint))), "")
+
+
+@lru_cache(maxsize=4096)
+def _meant(word: str) -> set[str]:
+    return meanings(word)
 
 
 def _felt(text: str) -> set[str]:
@@ -325,11 +235,3 @@ def _felt(text: str) -> set[str]:
 def _spoken(key: str) -> str:
     """The words of a field's name as they may stand in a sentence."""
     return r"[\s_-]*".join(map(re.escape, split_name(key).split()))
-
-
-def _clock(found: re.Match[str]) -> str:
-    hour, minute, second, half, plain_hour, plain_half, chinese_hour, chinese_minute = found.groups()
-    h = int(hour or plain_hour or chinese_hour)
-    late = (half or plain_half or "").lower()
-    h = h % 12 + (12 if late == "p" else 0) if late else h % 24
-    return f"{h:02d}:{int(minute or chinese_minute or 0) % 60:02d}:{int(second or 0) % 60:02d}"

@@ -36,7 +36,6 @@ _TOGETHER = 0.1  # what a pair of words side by side adds
 _EQUAL = 0.8  # as good an answer as the best
 _LATIN = re.compile(r"[A-Za-z0-9][\w'’.-]*(?<!\.)")
 _ROW = re.compile(r"^[^.:。]{1,80}: \S.*\d|(?:\s\d[\d.,]*){2,}$")
-_COUNTED = re.compile(r"\d")
 _CHANCE = 0.5  # half of the pairs of Chinese characters that stand nowhere in the text are no words
 _LEAD = 2.0  # first sentences tend to say what a text is about
 _YEAR_OR_TIME = re.compile(r"\d{1,2}:\d{2}|\d{4}年?|[一二三四五六七八九十\d]+点半?|\b(?:at|on|in) ([\w ]+?)(?=[.,]|$)")
@@ -146,26 +145,30 @@ def bridged(asked: str) -> str:
 
 
 def _best(asked: str, source: list[str]) -> tuple[str, float]:
-    wanted = dict.fromkeys(_spoken(asked))
-    near = {word: _known().get(word, (word,))[0] for word in wanted}
-    bags = [_bag(sentence) | _kinds(asked, sentence) for sentence in source]
-    seen = Counter(word for bag in bags for word in wanted if word in bag or near[word] in bag)
-    rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) * _telling(word, asked) for word in wanted}
-    sure = {word: seen[word] or word.isascii() or word in _known() for word in wanted}
-    total = sum(weight * (1 if sure[word] else _CHANCE) for word, weight in rare.items()) or 1.0
-    beside = _beside(asked)
-    scores = [
-        sum(rare[word] * (1 if word in bag else _NEAR if near[word] in bag else 0) for word in wanted)
-        / total
-        * _fitting(asked, sentence)
-        * (1 + _TOGETHER * len(beside & _beside(sentence)))
-        for sentence, bag in zip(source, bags, strict=True)
-    ]
+    """The sentence that covers most of the question; of amounts, its neighbour too if that is as good."""
+    scores = _scores(asked, source)
     at = scores.index(max(scores))
     near_by = [place for place in (at + 1, at - 1) if 0 <= place < len(scores) and scores[place] > _EQUAL * scores[at]]
     several = near_by[:1] if label("extract.kernels", asked) == "amounts" else []
     gap = "" if source[at].endswith("。") else " "
     return gap.join(source[place] for place in sorted([at, *several])), scores[at]
+
+
+def _scores(asked: str, source: list[str]) -> list[float]:
+    near = {word: _known().get(word, (word,))[0] for word in _spoken(asked)}
+    bags = [_bag(sentence) | _kinds(asked, sentence) for sentence in source]
+    seen = Counter(word for bag in bags for word in near if word in bag or near[word] in bag)
+    rare = {word: math.log(1 + len(bags) / (0.5 + seen[word])) * _telling(word, asked) for word in near}
+    sure = {word: seen[word] or word.isascii() or word in _known() for word in near}
+    total = sum(weight * (1 if sure[word] else _CHANCE) for word, weight in rare.items()) or 1.0
+    beside = _beside(asked)
+    return [
+        sum(rare[word] * (1 if word in bag else _NEAR if near[word] in bag else 0) for word in near)
+        / total
+        * _fitting(asked, sentence)
+        * (1 + _TOGETHER * len(beside & _beside(sentence)))
+        for sentence, bag in zip(source, bags, strict=True)
+    ]
 
 
 def _beside(text: str) -> set[tuple[str, str]]:
@@ -192,7 +195,7 @@ def _fitting(asked: str, sentence: str) -> float:
     if _ROW.search(sentence):
         return _MORE if price else _LESS
     counted = price or label("extract.kernels", asked) in ("amounts", "moments")
-    return _LESS if counted and not _COUNTED.search(numerals(sentence)) else 1.0
+    return _LESS if counted and not re.search(r"\d", numerals(sentence)) else 1.0
 
 
 def _kinds(asked: str, sentence: str) -> set[str]:

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import Any
 
 from . import scalars
-from .check import Schema, canonical, same, target, types, valid
+from .check import Schema, canonical, target, types, valid
 from .cues import cue, label
 from .evidence import Evidence, hinted
 from .library import lexicon
@@ -255,11 +255,11 @@ class Filler:
         values: list[Any] = next((list(dict.fromkeys(row)) for row in rows if row), [])
         if texts and not values:
             values = list(islice(self._found(key.removesuffix("s"), flat, kinds), 1))
-        for source in (*asked, *self._sources) if kinds <= _SCALARS and not texts else ():
-            while (each := source.find(key, flat, kinds)) is not None and not any(
-                same(each, other) for other in values
-            ):
-                values.append(each)
+        for source in (*asked, *self._sources) if kinds <= _SCALARS and not values else ():
+            if "enum" in flat:
+                values = [each for each in flat["enum"] if source.find(key, {"enum": [each]}, kinds) is not None]
+            elif kinds & {"integer", "number"}:
+                values = source.figures(key)
             if values:
                 break
         return [each for each in values if valid(each, items, self._root)]

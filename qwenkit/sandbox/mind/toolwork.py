@@ -29,7 +29,7 @@ _MOST_CALLS = 8
 _LONGEST = 4000
 _EACH = ("place", "location", "city", "town", "symbol", "ticker")  # a prompt may name several of these
 _NAMED = ("places", "codes", "tickers", "names")  # what a value of no declared type is looked for as
-_ASKED_BACK = re.compile(r"[?？]\s*$")
+_ASKED_BACK = re.compile(r"[?？]\s*$|^(?:Please tell me the|请告诉我) ")
 
 
 def tools(scene: Scene) -> Draft | None:
@@ -102,8 +102,18 @@ def _topics(text: str) -> set[str]:
 
 
 def _core(function: dict[str, Any]) -> set[str]:
-    named, about = split_name(function["name"]), str(function.get("description") or "")
-    return (_topics(named) | _topics(about)) - _details(function)
+    return (_named(function) | _topics(str(function.get("description") or ""))) - _details(function) - _unlike(function)
+
+
+def _named(function: dict[str, Any]) -> set[str]:
+    return _topics(split_name(function["name"])) - _unlike(function)
+
+
+def _unlike(function: dict[str, Any]) -> set[str]:
+    """Adding a task is no sum."""
+    text = split_name(json.dumps(function, ensure_ascii=False, default=str))
+    sums = not re.search(r"\badd\b", text, re.IGNORECASE) or re.search("number|integer|expression|sum", text)
+    return set() if sums else {"#calculate"}
 
 
 def _details(function: dict[str, Any]) -> set[str]:
@@ -116,15 +126,23 @@ def _details(function: dict[str, Any]) -> set[str]:
 
 def _score(function: dict[str, Any], said: set[str]) -> float:
     """Words of the name count twice: `get_weather` is about weather, whatever its description goes on about."""
-    named = _topics(split_name(function["name"]))
-    return 1.0 * len(named & said) + 1.0 * len(_core(function) & said) + 0.4 * len(_details(function) & said)
+    return 1.0 * len(_named(function) & said) + 1.0 * len(_core(function) & said) + 0.4 * len(_details(function) & said)
 
 
 def _asked(scene: Scene) -> str:
-    """The question; if an earlier answer was a question back, what came before it too."""
-    users = [turn.text for turn in scene.earlier if turn.role == "user"]
-    answers = scene.earlier and scene.earlier[-1].role == "assistant" and _ASKED_BACK.search(scene.earlier[-1].text)
-    return f"{scene.question}\n{users[-1]}" if answers and users else scene.question
+    """The question; if it answers a question back, what came before it too, and free words under their name."""
+    answer, said, earlier = scene.question, list[str](), scene.earlier
+    while len(earlier) > 1 and (key := _asked_for(scene, earlier[-1].text)):
+        said.append(f"{key} = {answer}" if _free(key, {}) else answer)
+        answer, earlier = earlier[-2].text, earlier[:-2]
+    return "\n".join([*said, answer])
+
+
+def _asked_for(scene: Scene, text: str) -> str:
+    """The parameter that a question back asks for."""
+    keys = [key for each in _functions(scene) for key in _parameters(each).get("properties") or ()]
+    named = [split_name(str(key)).lower() for key in keys] if _ASKED_BACK.search(text) else []
+    return next((key for key in named if re.search(rf"(?a:\b){re.escape(key)}(?a:\b)", text)), "")
 
 
 def _calls(scene: Scene, function: dict[str, Any], forced: bool) -> list[Call]:
@@ -178,6 +196,9 @@ def _argument(alone: dict[str, Any], key: str, evidence: Evidence, required: boo
     value = evidence.find(key, rule, kinds or {"string"}, eager=required)
     if cue("tool.addressee").search(key) and str(value).lower() not in places():
         value = evidence.find("email", {}, kinds) or value
+    if value is None and required and hinted(key, rule) == "places" and not re.search("from|to$|origin|dest", key):
+        found = evidence.all("places", "")  # of any kind, but no known town for a country
+        value = next((each for each in found if "countr" not in key.lower() or each.lower() not in places()), None)
     return _clause(key, rule, value, evidence, required) if "string" in kinds and "enum" not in rule else value
 
 

@@ -196,7 +196,10 @@ def _opened(source: Source, name: str) -> tuple[str, int, Opener]:
                 size = found.seek(0, io.SEEK_END)
         except (OSError, ValueError) as unread:
             said = f"{path.name!r} cannot be read ({getattr(unread, 'strerror', None) or unread})"
-            raise ConfigError(said, hint="check the path and the working folder") from None
+            web = "://" in str(source)
+            raise ConfigError(
+                said, hint="download it first" if web else "check the path and the working folder"
+            ) from None
         return name or path.name, size, lambda: path.open("rb")
     file: Any = io.BytesIO(source) if isinstance(source, bytes | bytearray) else source
     if not (hasattr(file, "read") and hasattr(file, "seek") and isinstance(file.read(0), bytes)):

@@ -34,7 +34,9 @@ class _Noun:
         self._core = core
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        """What it is called with, for who has typed the noun alone."""
+        told = inspect.getdoc(type(self)) or ""
+        return f"{type(self).__name__}: {told.splitlines()[0] if told else ''}".replace("`", "").rstrip(": ")
 
 
 class SyncNoun(_Noun):

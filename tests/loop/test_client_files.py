@@ -249,3 +249,8 @@ def test_a_hostile_file_name_is_inert():
     bundle = StoredFile("file-fe-1", "<script>x</script>\n\x1b[31m.txt", "p", 1, "s")._repr_mimebundle_()
     assert "<script>" not in bundle["text/html"]
     assert "\x1b" not in bundle["text/plain"]
+
+
+async def test_a_web_address_is_no_path(qwen: Any):
+    with pytest.raises(qk.ConfigError, match="download it first"):
+        await done(qwen.files.upload("https://files.example/a.pdf"))

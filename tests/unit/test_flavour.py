@@ -176,3 +176,9 @@ def test_streams_have_the_same_names():
     sync, awaited = qwen.chat.stream("Hi"), qwen.aio.chat.stream("Hi")
     names = [{name for name in dir(stream) if not name.startswith("_")} for stream in (sync, awaited)]
     assert names[0] - {"close"} == names[1] - {"aclose"}
+
+
+def test_a_noun_alone_says_how_it_is_called():
+    qwen = qk.Client(api_key="sk-0123456789abcdef")
+    assert repr(qwen.translate) == "Translate: qwen.translate(...) and qwen.translate.stream(...)."
+    assert "await aqwen.chat(...)" in repr(qwen.aio.chat)

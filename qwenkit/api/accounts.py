@@ -179,6 +179,7 @@ class OpenCall:
             audio=usage.audio,
             image=usage.image,
             tools=usage.tools,
+            parts=usage.parts,
             cost=cost,
             latency=latency,
             first_token=self._first,

@@ -201,7 +201,8 @@ class ConversationCalls(Shown):
         self.messages += fresh
         if reply.usage and reply.usage.total:
             counted = [message.to_wire() for message in self.messages]
-            self._counted = (counted, reply.usage.total - reply.usage.reasoning)
+            kept = any(message.reasoning_content for message in fresh)  # thoughts that are sent again are read again
+            self._counted = (counted, reply.usage.total - (0 if kept else reply.usage.reasoning))
 
     def __len__(self) -> int:
         return len(self.messages)

@@ -131,6 +131,9 @@ class Run:
                 if not isinstance(error, ConfigError):
                     self.results.remark = _how_to_go_on(self.results, self.settings.checkpoint, last)
                     error.add_note(self.results.remark)
+                    if isinstance(error, KeyboardInterrupt):  # who pressed stop needs no sixty lines of where
+                        told = [f"KeyboardInterrupt: {self.results.remark}"]
+                        error._render_traceback_ = lambda: told  # type: ignore[attr-defined]
                 raise
 
 
@@ -138,6 +141,7 @@ class MapCalls:
     """The call of both flavours."""
 
     _core: Core
+    _begin: Any  # how a run is begun, by flavour
     last: MapResults | None = None  # of the latest run, also of one that was interrupted
 
     @call
@@ -191,9 +195,6 @@ class MapCalls:
         failed = {failure.position: failure.prompt for failure in results.failed}
         rest = (pair for pair in results.rest if pair[0] not in failed)  # an interrupted retry left some in both
         return self._begin(Run(self._core, asked, settings, chain(failed.items(), rest), results))
-
-    def _begin(self, run: Any) -> Any:
-        raise NotImplementedError
 
 
 class Map(MapCalls, SyncNoun):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import structs
 
+from qwenkit import catalogue
 from qwenkit.api.accounts import _users_line
 from qwenkit.api.chat import Chat
 from qwenkit.api.stream import Plan
@@ -105,12 +106,18 @@ class Turn:
         messages, self._left = self._talk._fitting(self.fresh, self._options)
         return messages
 
+    def _keeps_thoughts(self) -> bool:
+        """Whether the model is to read its thoughts again: as asked, else as it does by itself."""
+        facts = catalogue.model(self._options["model"])
+        usual = facts is not None and facts.preserves_thinking
+        return bool(self._options.get("preserve_thinking", usual))
+
     def _said(self, reply: Reply) -> None:
         """The model has spoken; unless it asks for tools that can run here, the turn is over."""
         message = reply.message
         for call in message.tool_calls or []:  # what is no JSON would be refused when it is sent back
             call["function"]["arguments"] = arguments.strict(call["function"]["arguments"])
-        if reply.thinking and self._options.get("preserve_thinking"):
+        if reply.thinking and self._keeps_thoughts():
             message.reasoning_content = reply.thinking
         self.fresh.append(message)
         ids = [wire["id"] for wire in message.tool_calls or []]

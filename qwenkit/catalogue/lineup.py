@@ -73,6 +73,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     thinking: str = "no"  # no | off (may be switched on) | on (may be switched off) | always
     thinking_needs_stream: bool = False
     stream_only: bool = False
+    preserves_thinking: bool = False  # reads its earlier thoughts again unless told otherwise
     cumulative_stream: bool = False  # every chunk of a stream repeats the text so far
     json_object: bool = True
     json_schema: bool = False

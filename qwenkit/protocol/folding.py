@@ -6,6 +6,7 @@ Chat, the native API and Responses each have their own; the code that reads sock
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from qwenkit.errors import QwenError, StreamBroken
@@ -19,7 +20,7 @@ E = TypeVar("E", bound=QwenError)
 MOST_EVENTS = 4096  # raw events kept for `reply.raw`: about a megabyte, so that endless streams stay flat in memory
 
 
-class Fold(Generic[Piece, Result]):
+class Fold(ABC, Generic[Piece, Result]):
     """Events in, pieces out, and the whole reply at any time."""
 
     def __init__(self, *, request: str = "") -> None:
@@ -30,26 +31,26 @@ class Fold(Generic[Piece, Result]):
         self._events: list[bytes] = []
 
     @property
+    @abstractmethod
     def begun(self) -> bool:
         """Whether anything of the answer has come."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def ended(self) -> bool:
         """Whether the answer is complete."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, data: bytes) -> list[Piece]:
         """Fold one event in. Raises the typed error when the event is one, `StreamBroken` when it is not readable."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reply(self) -> Result:
         """Everything so far, as one value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self) -> str:
         """All the model wrote so far, thinking included: what an abandoned stream is billed by."""
-        raise NotImplementedError
 
     def keep(self, data: bytes) -> None:
         """Remember an event for `reply.raw`."""

@@ -30,6 +30,7 @@ class Entry(msgspec.Struct, frozen=True):
     request_id: str = ""
     ok: bool = True
     tools: dict[str, int] = {}  # built-in tools the service used, and how often
+    parts: list[dict[str, Any]] = []  # what the service billed it in, as on the wire (`x_details` of a response)
 
     @property
     def total(self) -> int:

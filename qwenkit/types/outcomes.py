@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import fsum
 from typing import Any
@@ -11,11 +12,11 @@ from qwenkit.types.reply import Reply
 from qwenkit.types.usage import Cost, Usage
 
 
-class Outcomes(Shown):
+class Outcomes(Shown, ABC):
     """Iterates over the outcomes in the order of the prompts."""
 
-    def __iter__(self) -> Iterator[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def __iter__(self) -> Iterator[Any]: ...
 
     @property
     def texts(self) -> list[str | None]:

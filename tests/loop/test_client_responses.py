@@ -290,6 +290,7 @@ async def test_built_in_tools_run_at_the_service(qwen: Any, client: qk.Client, t
     assert item.status == "completed"
     assert item.queries or item.logs
     assert reply.usage.tools == client.usage[-1].tools == {tool: 1}
+    assert reply.usage.parts == client.usage[-1].parts
     assert (reply.cost.amount > 0.004) is (tool == "web_search")  # a search has a price of its own
     assert reply.usage.parts
 

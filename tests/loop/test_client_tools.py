@@ -547,3 +547,21 @@ async def test_interrupting_the_cell_ends_the_async_tools_it_waits_for(client: q
         signal.signal(signal.SIGINT, handler)
     assert ended.is_set()
     assert talk.messages == []
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "kept"),
+    [
+        ("qwen3.8-flash", {}, True),
+        ("qwen3.8-flash", {"preserve_thinking": False}, False),
+        ("qwen3.7-plus", {}, False),
+        ("qwen3.7-plus", {"preserve_thinking": True}, True),
+    ],
+)
+async def test_thoughts_stay_in_the_history_of_a_model_that_reads_them_again(
+    qwen: Any, model: str, options: Any, kept: bool
+):
+    talk = qwen.conversation(model=model, **options)
+    reply = await done(talk("What is 17 * 23?"))
+    assert reply.thinking
+    assert (talk.messages[-1].reasoning_content == reply.thinking) is kept

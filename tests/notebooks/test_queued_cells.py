@@ -101,6 +101,8 @@ def test_an_interrupted_map_says_how_to_go_on_and_goes_on(kernel: BlockingKernel
 
     reply = kernel.execute_interactive("slow.map(prompts)", timeout=60, output_hook=hear, allow_stdin=False)
     assert reply["content"]["ename"] == "KeyboardInterrupt"
+    (told,) = reply["content"]["traceback"]
+    assert told.startswith("KeyboardInterrupt: Ended early: ")
     assert "not sent" in lines[-1]
     [(status, said)] = run(
         kernel,

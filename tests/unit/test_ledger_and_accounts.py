@@ -293,3 +293,9 @@ def test_usage_reads_its_details_wherever_they_are():
     assert (usage.reasoning, usage.audio, usage.image, usage.cache_created) == (2, 4, 2, 4)
     empty = Usage()
     assert (empty.total, empty.cached, empty.reasoning, empty.audio, empty.image, empty.cache_created) == (0,) * 6
+
+
+def test_a_part_of_a_cost_is_a_share_of_it():
+    assert Cost(0.0015) / Cost(0.002) == pytest.approx(0.75)
+    with pytest.raises(TypeError):
+        Cost(1.0, "CNY") / Cost(1.0, "USD")

@@ -39,13 +39,18 @@ if TYPE_CHECKING:
     from qwenkit.api.conversation import AsyncConversation, Conversation
     from qwenkit.api.embeddings import AsyncEmbeddings, Embeddings
     from qwenkit.api.files import AsyncFiles, Files
+    from qwenkit.api.images import AsyncImages, Images
     from qwenkit.api.many import AsyncMap, Map
     from qwenkit.api.models import AsyncModels, Models
     from qwenkit.api.native import AsyncNative, Native
     from qwenkit.api.rerank import AsyncRerank, Rerank
     from qwenkit.api.responses import AsyncResponses, Responses
+    from qwenkit.api.speech import AsyncSpeech, Speech
     from qwenkit.api.tasks import AsyncTasks, Tasks
+    from qwenkit.api.transcribe import AsyncTranscribe, Transcribe
     from qwenkit.api.translate import AsyncTranslate, Translate
+    from qwenkit.api.videos import AsyncVideos, Videos
+    from qwenkit.api.voices import AsyncVoices, Voices
 
 _TOKEN = Lenient.of(TemporaryKey)
 
@@ -169,6 +174,11 @@ class Client(ClientCalls, SyncNoun):
     files: cached_property[Files] = _noun("files.Files")
     batches: cached_property[Batches] = _noun("batches.Batches")
     map: cached_property[Map] = _noun("many.Map")
+    images: cached_property[Images] = _noun("images.Images")
+    videos: cached_property[Videos] = _noun("videos.Videos")
+    speech: cached_property[Speech] = _noun("speech.Speech")
+    voices: cached_property[Voices] = _noun("voices.Voices")
+    transcribe: cached_property[Transcribe] = _noun("transcribe.Transcribe")
 
     @cached_property
     def aio(self) -> AsyncClient:
@@ -211,6 +221,11 @@ class AsyncClient(ClientCalls, AsyncNoun):
     files: cached_property[AsyncFiles] = _noun("files.AsyncFiles")
     batches: cached_property[AsyncBatches] = _noun("batches.AsyncBatches")
     map: cached_property[AsyncMap] = _noun("many.AsyncMap")
+    images: cached_property[AsyncImages] = _noun("images.AsyncImages")
+    videos: cached_property[AsyncVideos] = _noun("videos.AsyncVideos")
+    speech: cached_property[AsyncSpeech] = _noun("speech.AsyncSpeech")
+    voices: cached_property[AsyncVoices] = _noun("voices.AsyncVoices")
+    transcribe: cached_property[AsyncTranscribe] = _noun("transcribe.AsyncTranscribe")
 
     @spelled
     def conversation(self, **options: Unpack[ConversationOptions]) -> AsyncConversation:

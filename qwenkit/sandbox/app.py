@@ -35,7 +35,10 @@ WHAT = (
 )
 _FAMILIES = (auth, chat, listing)
 # Loaded when a path is asked for that the first ones do not have, so that a notebook's sandbox is there at once.
-_LATER = ("completions", "responses", "conversations", "native", "tasks", "embeddings", "rerank", "files", "batches")
+_LATER = (
+    *("completions", "responses", "conversations", "native", "tasks", "embeddings", "rerank", "files", "batches"),
+    *("uploads", "drawing", "filming", "speaking", "customizing", "recognising", "transcribing"),
+)
 _PREFIXES = ("/compatible-mode/", "/compatible-api/", "/api/")
 
 

@@ -8,11 +8,13 @@ frames of their own (`misbehave.error_event`).
 from __future__ import annotations
 
 from datetime import date
+from importlib import import_module
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from qwenkit import catalogue
 from qwenkit.sandbox.chat import EVENT_STREAM, answered, paced
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.messages import last_words
@@ -24,12 +26,19 @@ from qwenkit.sandbox.searching import search_info
 from qwenkit.sandbox.service import Service
 from qwenkit.sandbox.tasks import NO_ASYNC, enabled
 
+# What does not chat is on the multimodal path too: the module that answers for an endpoint of the catalogue.
+_OTHERS = {"speech": "speaking", "recognition": "recognising", "image": "drawing"}
+
 
 async def generation(service: Service, request: Request) -> Response:
     if enabled(request, "x-dashscope-async"):
         raise Refusal("AccessDenied", NO_ASYNC)
-    stream = enabled(request, "x-dashscope-sse")
-    native = read(json_body(request), request.url.path, stream)
+    stream, body = enabled(request, "x-dashscope-sse"), json_body(request)
+    kind = elsewhere(body, request.url.path)
+    if kind:
+        other: Response = await import_module(f"qwenkit.sandbox.{_OTHERS[kind]}").generation(service, request, body)
+        return other
+    native = read(body, request.url.path, stream)
     done = answered(service, native.order)
     options = native.order.body.get("search_options") or {}
     strategy = options.get("search_strategy") or "turbo"
@@ -40,6 +49,13 @@ async def generation(service: Service, request: Request) -> Response:
     if not stream:
         return JSONResponse(head.whole(done.answers))
     return StreamingResponse(paced(head.frames(done.answers), service.pace), headers=EVENT_STREAM)
+
+
+def elsewhere(body: dict[str, Any], path: str) -> str:
+    """The endpoint of a model that is on this path and does not chat; empty when it does."""
+    name = body.get("model")
+    model = catalogue.model(name) if isinstance(name, str) and path == MULTIMODAL else None
+    return model.endpoint if model and model.endpoint in _OTHERS else ""
 
 
 def _tool_info(service: Service, order: Order) -> dict[str, Any]:

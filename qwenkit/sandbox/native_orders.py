@@ -21,7 +21,6 @@ Json = dict[str, Any]
 TEXT = "/api/v1/services/aigc/text-generation/generation"
 MULTIMODAL = "/api/v1/services/aigc/multimodal-generation/generation"
 WRONG_PATH = "url error, please check url！"
-_NOT_YET = ("speech", "image", "recognition")  # live, these are on the multimodal path too
 # Not a matter of chat, or said elsewhere: only the header makes a stream.
 _NOT_CHAT = ("result_format", "incremental_output", "model", "messages", "stream", "stream_options")
 _MODALITIES = ("text", "image", "video", "audio", "input_audio")
@@ -70,8 +69,6 @@ def _model(name: Any, path: str) -> Model:
     model = catalogue.model(name)
     if model is None:
         raise Refusal("InvalidParameter", "Model not exist.")
-    if model.endpoint in _NOT_YET and path == MULTIMODAL:
-        raise Refusal("InvalidParameter", f"The sandbox cannot answer for {name} yet.")
     if model.endpoint != "chat" or (model.native == "multimodal") != (path == MULTIMODAL):
         raise Refusal("InvalidParameter", WRONG_PATH)
     return model

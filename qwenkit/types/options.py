@@ -18,6 +18,13 @@ class ChatOptions(TypedDict, total=False):
     thinking: bool | int | str
     schema: Any
     prefix: str
+    images: list[Any]
+    video: Any
+    fps: float
+    min_pixels: int
+    max_pixels: int
+    high_resolution: bool
+    speak: str | bool
     extra: Mapping[str, Any]
     timeout: float
     # sampling
@@ -53,7 +60,7 @@ class ChatOptions(TypedDict, total=False):
     skill: list[Mapping[str, Any]]
     # model families
     modalities: list[str]
-    audio: Mapping[str, Any]
+    audio: Any
     vl_high_resolution_images: bool
     asr_options: Mapping[str, Any]
     translation_options: Mapping[str, Any]
@@ -84,7 +91,8 @@ class NativeOptions(ChatOptions, total=False):
     ocr_options: Mapping[str, Any]
 
 
-FRIENDLY = frozenset({"thinking", "schema", "prefix", "extra", "timeout"})
+MEDIA = frozenset({"images", "video", "fps", "min_pixels", "max_pixels", "high_resolution", "speak"})
+FRIENDLY = frozenset({"thinking", "schema", "prefix", "extra", "timeout"}) | MEDIA
 KNOWN = frozenset(ChatOptions.__annotations__)
 NATIVE_ONLY = frozenset(NativeOptions.__annotations__) - KNOWN
 NATIVE = (KNOWN | NATIVE_ONLY) - {"stream_options", "modalities", "audio"}

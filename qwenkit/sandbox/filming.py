@@ -1,0 +1,7 @@
+"""Clips from words and pictures, as tasks."""
+
+from __future__ import annotations
+
+from qwenkit.sandbox.routing import Verb
+
+ROUTES: list[Verb] = []

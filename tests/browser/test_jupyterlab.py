@@ -35,7 +35,7 @@ def cards(number):
 STREAM = """
 import qwenkit as qk
 
-qwen = qk.sandbox(pace=40)
+qwen = qk.sandbox(pace=12)
 reply = qk.show(qwen.chat.stream("Tell me a story about a cat and a sunbeam in three sentences."))"""
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:
     from qwenkit.api.client import AsyncClient as AsyncClient
@@ -46,11 +46,17 @@ if TYPE_CHECKING:
     from qwenkit.notebook.connect import sandbox as sandbox
     from qwenkit.notebook.doctor import doctor as doctor
     from qwenkit.notebook.exercises import check as check
+    from qwenkit.types.audio import Audio as Audio
+    from qwenkit.types.image import Image as Image
+    from qwenkit.types.image_grid import ImageGrid as ImageGrid
     from qwenkit.types.message import Message as Message
     from qwenkit.types.reply import Piece as Piece
     from qwenkit.types.reply import Reply as Reply
+    from qwenkit.types.takes import compare as compare
+    from qwenkit.types.transcript import Transcript as Transcript
     from qwenkit.types.usage import Cost as Cost
     from qwenkit.types.usage import Usage as Usage
+    from qwenkit.types.video import Video as Video
 
 _PLACES = {
     "api.client": ("AsyncClient", "Client"),
@@ -82,6 +88,12 @@ _PLACES = {
     "notebook.connect": ("connect", "sandbox"),
     "notebook.doctor": ("doctor",),
     "notebook.exercises": ("check",),
+    "types.image": ("Image",),
+    "types.audio": ("Audio",),
+    "types.video": ("Video",),
+    "types.image_grid": ("ImageGrid",),
+    "types.takes": ("compare",),
+    "types.transcript": ("Transcript",),
     "types.message": ("Message",),
     "types.reply": ("Piece", "Reply"),
     "types.usage": ("Cost", "Usage"),

@@ -11,18 +11,30 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
 
 from qwenkit import catalogue
 from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError, NotFound, QwenError
+from qwenkit.protocol.media import prompt_tokens
 from qwenkit.types.ledger import Ledger
 from qwenkit.types.reply import Receipt
 from qwenkit.types.usage import Cost, Usage
 
 _WARN_AT = 0.8
 _GUESSED_ANSWER = 500  # tokens a call is assumed to produce before a model has answered once
+_GUESSED_SECONDS = 5  # of a clip, or of a recording that is only an address
+_SHORTER = "lower max_tokens"
+_CHEAPER = {  # by family: what makes a call cost less, for those without max_tokens
+    "speech": "speak a shorter text",
+    "images": "ask for fewer pictures (n=1)",
+    "videos": "ask for a shorter clip",
+    "transcribe": "send a shorter recording",
+    "embeddings": "embed fewer texts",
+    "rerank": "rank fewer documents",
+}
 
 
 class Accounts:
@@ -47,7 +59,7 @@ class Accounts:
         estimate = 0.0
         if self.ledger.budget is not None:
             estimate = self._estimate(model, prompt, most, answers)
-            self._reserve(self.ledger.budget, estimate, model)
+            self._reserve(self.ledger.budget, estimate, model, _CHEAPER.get(family, _SHORTER))
         return OpenCall(self, family, model, estimate)
 
     def release(self, estimate: float) -> None:
@@ -77,6 +89,8 @@ class Accounts:
             explicit=usage.marked,
             batch=batch,
         )
+        units = {"second": usage.seconds or 0.0, "image": usage.images, "10,000 characters": usage.characters / 10_000}
+        price = price or catalogue.flat(model, units, self.region)
         if price is None:
             return None
         amount, currency, dated = price
@@ -93,12 +107,15 @@ class Accounts:
     ) -> float:
         """A call's likely cost: its prompt counted, its answers at `max_tokens` or as long as this model's so far."""
         answer = most if most is not None else self.ledger.usual_answer(model) or _GUESSED_ANSWER
-        tokens = prompt if isinstance(prompt, int) else catalogue.tokens.count_messages(prompt)
-        cost = self.cost(model, Usage(prompt_tokens=tokens, completion_tokens=answer * answers), batch=batch)
+        tokens = prompt if isinstance(prompt, int) else prompt_tokens(prompt, model)
+        likely = Usage(prompt_tokens=tokens, completion_tokens=answer * answers)
+        seconds = tokens or _GUESSED_SECONDS * answers
+        likely = replace(likely, images=answers, characters=tokens, seconds=seconds)  # whichever it is priced by
+        cost = self.cost(model, likely, batch=batch)
         budget = self.ledger.budget
         return catalogue.convert(cost.amount, cost.currency, budget.currency) if cost and budget else 0.0
 
-    def _reserve(self, budget: Cost, estimate: float, model: str) -> None:
+    def _reserve(self, budget: Cost, estimate: float, model: str, cheaper: str = _SHORTER) -> None:
         with self._lock:
             booked = self.ledger.cost.items()
             spent = self._reserved + sum(catalogue.convert(each, kind, budget.currency) for kind, each in booked)
@@ -106,7 +123,7 @@ class Accounts:
                 raise BudgetExceeded(
                     f"this call to {model} would cost about {Cost(estimate, budget.currency)} and "
                     f"{Cost(spent, budget.currency)} of {budget} is spent; nothing was sent",
-                    hint="raise budget=…, use a cheaper model, or lower max_tokens",
+                    hint=f"raise budget=…, use a cheaper model, or {cheaper}",
                 )
             self._reserved += estimate
             near = spent + estimate >= _WARN_AT * budget.amount and not self._warned
@@ -122,7 +139,7 @@ class Accounts:
 class OpenCall:
     """One call in the making: started, perhaps given its first token, then booked in the ledger once."""
 
-    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_started", "model", "waiting")
+    __slots__ = ("_accounts", "_booked", "_estimate", "_family", "_first", "_started", "explain", "model", "waiting")
 
     def __init__(self, accounts: Accounts, family: str, model: str, estimate: float) -> None:
         self._accounts = accounts
@@ -133,6 +150,7 @@ class OpenCall:
         self._first: float | None = None
         self._booked = False
         self.waiting = True  # for the first token
+        self.explain: Callable[[BaseException], None] | None = None  # gives errors of this family a better cure
 
     def first(self, piece: Any) -> None:
         """A piece has come; the first with something to read is the first token."""
@@ -161,6 +179,8 @@ class OpenCall:
     def failed(self, error: BaseException | None, usage: Usage | None = None) -> None:
         """Write a failed or abandoned call into the ledger, with what was billed before it ended."""
         _suggest(error, self.model)
+        if self.explain is not None and error is not None:
+            self.explain(error)
         request_id = error.request_id if isinstance(error, QwenError) else ""
         cost = self._accounts.cost(self.model, usage) if usage else None
         self._book(usage or Usage(), cost, self._accounts.clock() - self._started, request_id, ok=False)
@@ -177,6 +197,7 @@ class OpenCall:
             reasoning=usage.reasoning,
             cached=usage.cached,
             audio=usage.audio,
+            audio_out=usage.audio_out,
             image=usage.image,
             tools=usage.tools,
             parts=usage.parts,
@@ -205,7 +226,18 @@ _NOUNS = {  # by the endpoint a model is called at
     "multimodal-embedding": "qwen.embeddings.multimodal([…])",
     "rerank": "qwen.rerank(…)",
     "rerank-native": "qwen.rerank(…)",
+    "speech": "qwen.speech(…)",
+    "inference": "qwen.speech(…)",
+    "customization": "qwen.voices",
+    "image": "qwen.images(…)",
+    "image-task": "qwen.images(…)",
+    "video-task": "qwen.videos(…)",
+    "recognition": "qwen.transcribe(…)",
+    "transcription": "qwen.transcribe(…)",
 }
+
+
+_HEARS = ("inference", "T")  # over a socket, where speech is made at the same endpoint
 
 
 def _suggest(error: BaseException | None, model: str) -> None:
@@ -216,7 +248,7 @@ def _suggest(error: BaseException | None, model: str) -> None:
     if facts is None:
         near = ", ".join(catalogue.suggest(model))
         error.hint = f"did you mean {near}? {error.hint}" if near else error.hint
-    elif "not_supported" in error.code and facts.endpoint in _NOUNS:
+    elif "not_supported" in error.code and facts.endpoint in _NOUNS and (facts.endpoint, facts.outputs) != _HEARS:
         error.hint = f"{model} is called with {_NOUNS[facts.endpoint]}"
 
 

@@ -34,6 +34,7 @@ class Asked(msgspec.Struct, frozen=True):
     def digest(self, core: Core, prompt: Any) -> str:
         """The digest of the exact body that a call would send: its first step is taken, and nothing is sent."""
         blank = copy.copy(core)
+        blank.uploads = None
         blank.accounts = Books(None)  # type: ignore[assignment]
         flow = self.flow(blank, prompt)
         try:

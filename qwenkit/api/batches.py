@@ -24,6 +24,7 @@ from qwenkit.errors import ConfigError, TaskFailed
 from qwenkit.protocol import batches as protocol
 from qwenkit.protocol.flow import Flow
 from qwenkit.protocol.lenient import Lenient
+from qwenkit.protocol.media import kept
 from qwenkit.types.batch import Batch, BatchList, BatchResults
 from qwenkit.types.embeddings import Embeddings
 from qwenkit.types.options import ChatOptions
@@ -58,8 +59,9 @@ class BatchCalls:
 
         A prompt is whatever `qwen.chat` takes; for an embedding model a text. `window` is how long the service may
         take, `24h` to `14d`, `name` what its console calls the job, `poll` the seconds between two looks, `timeout` how
-        long to wait. Other options are those of `qwen.chat` and hold for every line. A line that fails becomes its
-        typed error in the results; a file that is refused raises `TaskFailed`. An interrupted wait loses nothing:
+        long to wait. Other options are those of `qwen.chat` and hold for every line; as there, pictures and sounds that
+        the usual model cannot take go to the default one that can, when no model is named. A line that fails becomes
+        its typed error in the results; a file that is refused raises `TaskFailed`. An interrupted wait loses nothing:
         `qwen.batches.list()` finds the job.
         """
         asked = [*prompts] if isinstance(prompts, Iterator) else prompts
@@ -88,9 +90,10 @@ class BatchCalls:
         **options: Unpack[ChatOptions],
     ) -> Flow[Batch]:
         """Build the input file, upload it and begin the job. What the service would refuse is refused before."""
-        model = model or self._core.model
+        asked, again = [*prompts] if isinstance(prompts, Iterator) else prompts, kept(options)
+        model = protocol.seeing(asked, model, self._core.model, again)
         endpoint = protocol.endpoint_for(model)
-        lines = protocol.lines(prompts, model=model, system=system, endpoint=endpoint, options=options)
+        lines = protocol.lines(asked, model=model, system=system, endpoint=endpoint, options=again)
         if self._core.accounts.ledger.budget is not None:
             tokens = sum(catalogue.tokens.count(line.decode()) for line in lines)
             most = options.get("max_tokens") or options.get("max_completion_tokens")

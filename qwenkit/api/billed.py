@@ -31,9 +31,14 @@ class Read(Protocol[T]):
     def __call__(self, data: bytes, /, *, request: str, request_id: str) -> T: ...
 
 
-def billed(core: Core, request: Request, opened: OpenCall, read: Read[T]) -> Flow[T]:
-    """What `read` makes of the answer, with its receipt; a failure is booked too."""
+def billed(core: Core, request: Request | Flow[Request], opened: OpenCall, read: Read[T]) -> Flow[T]:
+    """What `read` makes of the answer, with its receipt; a failure is booked too.
+
+    A request that must be prepared first, by uploads, comes as the flow that makes it.
+    """
     try:
+        if not isinstance(request, Request):
+            request = yield from request
         answer: Answer = yield from core.send(request)
         request_id = answer.headers.get("x-request-id", "")
         told = read(answer.body, request=request.name, request_id=request_id)

@@ -98,6 +98,16 @@ class ClientCalls(Shown):
             raise ServerError("the service gave no readable token", status=200, request=request.name) from broken
         return key
 
+    @call
+    def fetch(self, source: Any) -> Flow[Any]:
+        """Download an address: bytes of a URL; a picture, film or sound that is only an address gets its content.
+
+        No key is sent along. Results of the service are kept for 24 hours; an address that has expired says so.
+        """
+        from qwenkit.api.sending import fetched
+
+        return (yield from fetched(self._core, source))
+
     @property
     def connection(self) -> Connection:
         """Where this client calls, and with which (masked) key."""

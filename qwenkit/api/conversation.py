@@ -27,7 +27,7 @@ from qwenkit.api.rounds import GO_ON, Turn, as_message, in_order, open_calls
 from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import chat as protocol
-from qwenkit.protocol import results
+from qwenkit.protocol import media, omni, results
 from qwenkit.protocol.flow import Flow
 from qwenkit.protocol.options import refuse_unknown
 from qwenkit.protocol.toolbox import Toolbox
@@ -59,7 +59,11 @@ class ConversationCalls(Shown):
             raise ConfigError(f"max_rounds cannot be {max_rounds!r}", hint="use a number from 1, or run_tools=False")
         refuse_unknown(options, ConversationOptions.__annotations__, "conversation", {})
         Toolbox(options.get("tools"))  # a function that cannot be a tool is refused now, not in the first turn
+        for name in ("images", "video"):
+            if options.get(name) is not None:
+                raise ConfigError(f"{name} go with a turn, not with a conversation", hint=f'talk("…", {name}=…)')
         self._core = core
+        self._named = bool(model)
         self.model = model or core.model
         self.options = options
         self.policy = when_full
@@ -69,11 +73,20 @@ class ConversationCalls(Shown):
         self.forgotten = 0
         self._limit = context_limit
         self._counted: tuple[list[Any], int] = ([], 0)  # the messages the service has counted, and their tokens
+        self._answered = ""
+
+    @property
+    def answering(self) -> str:
+        """The model that answered last; before an answer, the one that is going to.
+
+        It is not `model` when nobody named one and the history has pictures or is to be spoken.
+        """
+        return self._answered or self._sensing(self.model, self._history(), self.options.get("speak"))
 
     @property
     def context_limit(self) -> int | None:
-        """Tokens the model can read; None when the catalogue does not know the model."""
-        return self._window(self.model)
+        """Tokens the model that answers can read; None when the catalogue does not know it."""
+        return self._window(self.answering)
 
     def _window(self, model: str) -> int | None:
         facts = catalogue.model(model) if self._limit is None else None
@@ -96,6 +109,7 @@ class ConversationCalls(Shown):
         """Say something, get the answer; both become part of the history, with the tools run between them.
 
         Without a prompt it goes on from the history as it is, running first the tools that the model waits for.
+        `images`, `video` and `audio` go with the words and stay in the history.
         """
         return (yield from Turn(self, prompt, options, run_tools).answer())
 
@@ -129,6 +143,7 @@ class ConversationCalls(Shown):
         while self.messages and self.messages[-1].role != "system":
             if self.messages.pop().role == "user":
                 break
+        self._answered = ""
 
     def save(self, path: str | Path) -> Path:
         """Write the conversation as JSON. Keys are never part of it, and functions only by name."""
@@ -138,9 +153,10 @@ class ConversationCalls(Shown):
             "model": self.model,
             "when_full": self.policy,
             "options": options,
-            "messages": [message.to_wire() for message in self._history()],
+            "messages": saved.messages(self._history()),
             "context_limit": self._limit,
             "forgotten": self.forgotten,
+            "counted": self._counted_here(),
         }
         return saved.write({**facts, "functions": functions} if functions else facts, path)
 
@@ -152,13 +168,30 @@ class ConversationCalls(Shown):
         _check(policy, limit)
         self.model, self.policy, self.options = facts.get("model", self.model), policy, cast(ChatOptions, options)
         self._limit, self.forgotten, self.messages = limit, facts.get("forgotten", 0), messages
+        number, tokens = saved.counted(facts, len(messages))
+        self._counted, self._answered = ([message.to_wire() for message in messages[:number]], tokens), ""
         return self
+
+    def _counted_here(self) -> list[int]:
+        """How many of the messages the service has counted, and their tokens; none when they were changed since."""
+        known, tokens = self._counted
+        same = [message.to_wire() for message in self._history()[: len(known)]] == known
+        return [len(known), tokens] if same else [0, 0]
 
     def _merged(self, options: ChatOptions) -> Any:
         """This turn's options over the conversation's. A turn may name its model, but no system message."""
         if "system" in options:
             raise ConfigError("a turn has no system message of its own", hint="put it first: talk.messages[0]")
         return {"model": self.model, **self.options, **options}
+
+    def _unchosen(self, model: str) -> bool:
+        """Whether a turn's model is the client's usual one, which nobody named here."""
+        return not self._named and model == self._core.model
+
+    def _sensing(self, model: str, messages: list[Message], speak: Any) -> str:
+        """The model of a turn; one that nobody chose gives way to one with the senses that the history asks for."""
+        named = "" if self._unchosen(model) else model
+        return omni.fit(named, media.fit(named, model, list(media.parts(messages))), speak)
 
     def _fitting(self, fresh: list[Message], options: Mapping[str, Any]) -> tuple[list[Message], int]:
         """The history with the new messages, and how many of the oldest stay behind so that they fit.
@@ -172,7 +205,7 @@ class ConversationCalls(Shown):
             most = options.get("max_tokens") or options.get("max_completion_tokens")
             room = most if isinstance(most, int) else 0  # nonsense goes to the service, which says why
         kept, limit = list(self._history()), self._window(model)
-        while limit is not None and (needed := self._tokens([*kept, *fresh]) + room) > limit:
+        while limit is not None and (needed := self._tokens([*kept, *fresh], model) + room) > limit:
             shorter = _without_oldest_turn(kept, fresh) if self.policy == "trim" else None
             if shorter is None:
                 bound = f"{model} reads" if self._limit is None else "this conversation is limited to"
@@ -184,14 +217,14 @@ class ConversationCalls(Shown):
             kept = shorter
         return [*kept, *fresh], len(self.messages) - len(kept)
 
-    def _tokens(self, messages: list[Message]) -> int:
+    def _tokens(self, messages: list[Message], model: str = "") -> int:
         """The service's count holds for what it has counted, unchanged; what is new or shortened is estimated."""
         wire = [message.to_wire() for message in messages]
         known, tokens = self._counted
         if wire[: len(known)] != known:
             known, tokens = [], 0
         fresh = wire[len(known) :]
-        return tokens + (catalogue.tokens.count_messages(fresh) if fresh else 0)
+        return tokens + (media.prompt_tokens(fresh, model or self.answering) if fresh else 0)
 
     def _remember(self, fresh: list[Message], reply: Reply, left: int) -> None:
         """The turn is complete: it joins the history, and what did not fit is forgotten."""
@@ -199,6 +232,8 @@ class ConversationCalls(Shown):
         del self.messages[start : start + left]
         self.forgotten += left
         self.messages += fresh
+        self.messages[-1].spoken = reply.audio
+        self._answered = reply.model if catalogue.model(reply.model) else ""
         if reply.usage and reply.usage.total:
             counted = [message.to_wire() for message in self.messages]
             kept = any(message.reasoning_content for message in fresh)  # thoughts that are sent again are read again
@@ -208,7 +243,9 @@ class ConversationCalls(Shown):
         return len(self.messages)
 
     def __repr__(self) -> str:
-        return f"Conversation({len(self.messages)} messages, model={self.model!r}, about {self.context_used} tokens)"
+        return (
+            f"Conversation({len(self.messages)} messages, model={self.answering!r}, about {self.context_used} tokens)"
+        )
 
 
 class Conversation(ConversationCalls, SyncNoun):

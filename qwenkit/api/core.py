@@ -15,7 +15,7 @@ import msgspec
 from qwenkit import catalogue
 from qwenkit.api.accounts import Accounts
 from qwenkit.config import Config, seconds
-from qwenkit.errors import ConfigError
+from qwenkit.errors import APIError, ConfigError
 from qwenkit.protocol import retry
 from qwenkit.protocol.flow import Answer, Flow, Request
 
@@ -36,6 +36,10 @@ class Core:
         self.observers: list[Observer] = []
         self.accounts = Accounts(region=config.region, budget=budget, sandbox=self.sandbox)
         self.patience = retry.Patience(max_retries=config.max_retries)
+        # Temporary files: their addresses and the policies for more, until when they hold; None: none are made.
+        self.uploads: dict[tuple[str, ...], tuple[str, float]] | None = {}
+        self.uploading: set[tuple[str, ...]] = set()
+        self.policies: dict[str, tuple[Any, float]] = {}
         self._lock = threading.Lock()
         self._driver: Driver | None = None
         self._async_driver: AsyncDriver | None = None
@@ -103,8 +107,15 @@ class Core:
         )
 
     def send(self, request: Request) -> Flow[Answer]:
-        """The answer to one request, with retries."""
-        return retry.send(request, self.patience)
+        """The answer to one request, with retries. Temporary files that a refused one names are forgotten."""
+        try:
+            return (yield from retry.send(request, self.patience))
+        except APIError as refused:
+            body = request.body
+            if self.uploads and isinstance(body, bytes) and refused.status in (400, 403, 404):
+                for key in [key for key, (address, _) in list(self.uploads.items()) if address.encode() in body]:
+                    self.uploads.pop(key, None)
+            raise
 
 
 def _encode(body: Any) -> bytes | None:

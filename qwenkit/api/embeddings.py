@@ -6,25 +6,27 @@ and booked on its own. When one fails no other is begun, and the error carries t
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from qwenkit import catalogue
 from qwenkit.api.billed import billed
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
+from qwenkit.api.sending import placed
 from qwenkit.errors import ConfigError, QwenError
 from qwenkit.protocol import embeddings as protocol
 from qwenkit.protocol import options as checked
 from qwenkit.protocol.flow import Flow, Request, Together
-from qwenkit.protocol.native import refuse_files
 from qwenkit.types import embeddings as types
+from qwenkit.types.image import Image
+from qwenkit.types.media import Media
+from qwenkit.types.video import Video
 
 _KEPT = 500  # texts whose answers `raw` keeps as they came: the numbers of all are kept anyway, as float32
-_FITTING = "pass a list of texts, paths of pictures and dicts"
+_FITTING = "pass a list of texts, pictures (qk.Image or Path) and dicts"
 
 
 class EmbeddingCalls:
@@ -84,8 +86,9 @@ class EmbeddingCalls:
     ) -> Flow[types.Embeddings]:
         """Embed texts and pictures into one space, so that a word finds a picture. One native call.
 
-        A content is a text, a `Path` of a picture, or a dict as on the wire: `{"image": "https://…"}`, `{"video": …}`,
-        or several keys for one vector of them all. `enable_fusion` makes one vector of all contents.
+        A content is a text, a `qk.Image`, a `Path` of a picture, or a dict as on the wire whose values may be paths
+        too: `{"image": "data/plate.png"}`, `{"video": …}`, or several keys for one vector of them all. `enable_fusion`
+        makes one vector of all contents.
         """
         usual = next(each.name for each in catalogue.models() if each.endpoint == "multimodal-embedding")
         model = checked.model(model or usual)
@@ -94,7 +97,8 @@ class EmbeddingCalls:
         named = {"dimension": dimensions, "enable_fusion": enable_fusion, "instruct": instruct or None}
         told = {name: value for name, value in {**named, **checked.extra(extra)}.items() if value is not None}
         body = {"model": model, "input": {"contents": [content for content, _ in pairs]}, "parameters": told}
-        request = self._core.request("POST", "native", protocol.MULTIMODAL, body, timeout=timeout)
+        sent, headers = yield from placed(self._core, body, model)
+        request = self._core.request("POST", "native", protocol.MULTIMODAL, sent, timeout=timeout, headers=headers)
         labels = [label for _, label in pairs]
         count = sum(map(catalogue.tokens.count, labels))
         return (yield from _ask(self._core, request, model, labels, count, may_fuse=True))
@@ -138,37 +142,31 @@ def _with_rest(batches: list[protocol.Batch], outcomes: list[Any]) -> Exception:
 
 
 def _content(given: Any, place: int) -> tuple[dict[str, Any], str]:
-    """A content as on the wire, and a name for it."""
-    content = {"text": given} if isinstance(given, str) else {"image": given} if isinstance(given, Path) else given
+    """A content with its pictures and films as values, and a name for it."""
+    content = given
+    if isinstance(given, str):
+        content = {"text": given}
+    elif isinstance(given, PurePath | Media):
+        content = {given.family if isinstance(given, Media) else "image": given}
     if not isinstance(content, Mapping) or not content:
         raise ConfigError(f"content {place} cannot be {type(given).__name__}", hint=_FITTING)
-    sent = {kind: _inline(value) for kind, value in content.items()}
-    refuse_files(sent)
-    return sent, " + ".join(_label(kind, value) for kind, value in content.items())
+    valued = {kind: _valued(kind, value) for kind, value in content.items()}
+    return valued, " + ".join(_label(kind, value) for kind, value in content.items())
+
+
+def _valued(kind: str, given: Any) -> Any:
+    if kind not in ("image", "video", "multi_images") or isinstance(given, Media):
+        return given  # a text, or what only the service knows
+    if isinstance(given, list):
+        return [_valued("image", each) for each in given]
+    return (Video if kind == "video" else Image).of(given)
 
 
 def _label(kind: str, value: Any) -> str:
     if kind == "text":
         return str(value)
-    named = value.name if isinstance(value, Path) else "" if str(value).startswith("data:") else str(value)[-40:]
+    named = value.name if isinstance(value, PurePath | Media) else "" if str(value)[:5] == "data:" else str(value)[-40:]
     return f"[{kind} {named}]".replace(" ]", "]")
-
-
-def _inline(value: Any) -> Any:
-    """A picture on this machine as a data URI; everything else as it is."""
-    if isinstance(value, list):
-        return [_inline(each) for each in value]
-    if not isinstance(value, Path):
-        return value
-    import mimetypes  # here, because it takes as long to load as all of this noun
-
-    try:
-        data = value.read_bytes()
-    except OSError as unread:
-        said = f"the picture {value.name} cannot be read ({unread.strerror})"
-        raise ConfigError(said, hint="check the path") from None
-    kind = mimetypes.guess_type(value.name)[0] or "image/png"
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 class Embeddings(EmbeddingCalls, SyncNoun):

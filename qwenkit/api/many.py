@@ -30,6 +30,7 @@ from qwenkit.api.waiting import watch
 from qwenkit.errors import BudgetExceeded, ConfigError
 from qwenkit.protocol import checkpoint as lines
 from qwenkit.protocol.flow import Flow
+from qwenkit.protocol.media import kept, seeing
 from qwenkit.types.many import MapResults
 from qwenkit.types.options import ChatOptions
 
@@ -172,7 +173,8 @@ class MapCalls:
         client or a `concurrent.futures` one whose workers make the calls (the key travels to them), `concurrency` then
         counts per worker. `via="batch"` hands the prompts to the Batch API: half the price, hours of time.
         """
-        asked = Asked(model or self._core.model, system, options)
+        again = kept(options)
+        asked = Asked(seeing(model, self._core.model, again), system, again)
         _refuse_wrong(prompts, concurrency, executor, via, checkpoint)
         asked.digest(self._core, "anything")  # what is wrong with the options is wrong for all
         facts = catalogue.model(asked.model) if self._core.config.region and not self._core.sandbox else None

@@ -15,10 +15,12 @@ from qwenkit.api.billed import billed
 from qwenkit.api.chat import checked, open_call
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.sending import addressed
 from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import native as protocol
 from qwenkit.protocol.flow import Flow, Request
+from qwenkit.protocol.folding import read_whole
 from qwenkit.protocol.native import MULTIMODAL
 from qwenkit.protocol.native_stream import NativeFold
 from qwenkit.types.message import Messages
@@ -26,7 +28,6 @@ from qwenkit.types.options import NativeOptions
 from qwenkit.types.reply import Piece, Reply
 
 _SSE = {"X-DashScope-SSE": "enable"}
-_OSS = {"X-DashScope-OssResourceResolve": "enable"}
 
 
 class GenerateCalls:
@@ -35,18 +36,24 @@ class GenerateCalls:
     _core: Core
 
     def _place(self, model: str, prompt: Any) -> tuple[str, str, Any]:
-        """Which model, on which path, is asked what."""
-        model = model or self._core.model
-        return model, protocol.path(model), prompt
+        """The model to ask when none is named, the path if there is only one, and what is asked."""
+        return self._core.model, "", prompt
 
-    def _order(
-        self, prompt: Any, system: str, model: str, options: Any, stream: bool = False
-    ) -> tuple[Request, dict[str, Any]]:
-        model, to, prompt = self._place(model, prompt)
-        body = protocol.body(prompt, options, model=model, to=to, system=system, stream=stream)
-        headers = {**(_SSE if stream else {}), **(_OSS if "oss://" in str(body["input"]) else {})}
-        timeout = options.get("timeout")
-        return self._core.request("POST", "native", to, body, stream=stream, timeout=timeout, headers=headers), body
+    def _body(
+        self, prompt: Any, system: str, model: str, options: NativeOptions, stream: bool = False
+    ) -> dict[str, Any]:
+        usual, to, prompt = self._place(model, prompt)
+        return protocol.body(prompt, options, model=model, to=to, usual=usual, system=system, stream=stream)
+
+    def _request(
+        self, body: dict[str, Any], options: NativeOptions, *, sse: bool, stream: bool = False
+    ) -> Request | Flow[Request]:
+        to, timeout = self._path(body), options.get("timeout")
+        make = partial(self._core.request, "POST", "native", to, stream=stream, timeout=timeout)
+        return addressed(self._core, body, make, **(_SSE if sse else {}))
+
+    def _path(self, body: dict[str, Any]) -> str:
+        return protocol.path(body["model"])
 
     @call
     def __call__(
@@ -54,13 +61,17 @@ class GenerateCalls:
     ) -> Flow[Reply]:
         """Ask once over the native protocol and get the whole answer.
 
-        `prompt` is a string, one message, or a list of them; for `multimodal` also a list of content items, each with
-        one key, its modality: `[{"image": url}, {"text": "What is this?"}]`. Values are URLs or data: URIs. Options are
-        those of `qwen.chat`, and `result_format` ("message", which is asked for, or "text").
+        `prompt` is a string, one message, or a list of them; for `multimodal` also a list of content items, each a
+        text, a `qk.Image`, a path, or with one key, its modality: `[{"image": url}, {"text": "What is this?"}]`. Files
+        travel in the request or are uploaded first, as their size asks for. Options are those of `qwen.chat`, and
+        `result_format` ("message", which is asked for, or "text").
         """
-        request, body = self._order(prompt, system, model, options)
-        read = partial(protocol.read, model=body["model"])
-        reply = yield from billed(self._core, request, open_call(self._core, _spelled(body), "native"), read)
+        body = self._body(prompt, system, model, options)
+        folded = protocol.streams(body)  # the only way some models answer
+        request = self._request(body, options, sse=folded)
+        read: Any = partial(protocol.read, model=body["model"])
+        read = partial(read_whole, lambda: _fold(body, options)) if folded else read
+        reply: Reply = yield from billed(self._core, request, open_call(self._core, _spelled(body), "native"), read)
         reply.receipt.request_id = reply.receipt.request_id or reply.id
         return checked(reply, options)
 
@@ -69,16 +80,22 @@ class GenerateCalls:
         self, prompt: Messages, *, system: str = "", model: str = "", **options: Unpack[NativeOptions]
     ) -> Plan[Piece, Reply]:
         """Ask, and iterate the answer. `incremental_output=False` asks for frames that repeat all that was said."""
-        request, body = self._order(prompt, system, model, options, stream=True)
-        facts = catalogue.model(body["model"])
-        fold = NativeFold(
-            model=body["model"],
-            cumulative=not body["parameters"].get("incremental_output") or bool(facts and facts.cumulative_stream),
-            request=request.name,
-            schema=options.get("schema"),
-            prefix=options.get("prefix") or "",
-        )
-        return Plan(request, fold, partial(open_call, self._core, _spelled(body), "native"), body["input"]["messages"])
+        body = self._body(prompt, system, model, options, stream=True)
+        request = self._request(body, options, sse=True, stream=True)
+        fold = _fold(body, options)
+        fold.request = self._core.request("POST", "native", self._path(body)).name
+        opened = partial(open_call, self._core, _spelled(body), "native")
+        return Plan.of(request, fold, opened, body["input"]["messages"])
+
+
+def _fold(body: dict[str, Any], options: NativeOptions) -> NativeFold:
+    facts = catalogue.model(body["model"])
+    return NativeFold(
+        model=body["model"],
+        cumulative=not body["parameters"].get("incremental_output") or bool(facts and facts.cumulative_stream),
+        schema=options.get("schema"),
+        prefix=options.get("prefix") or "",
+    )
 
 
 def _spelled(body: dict[str, Any]) -> dict[str, Any]:
@@ -99,11 +116,13 @@ class MultimodalCalls(GenerateCalls):
 
     def _place(self, model: str, prompt: Any) -> tuple[str, str, Any]:
         usual = self._core.model if protocol.path(self._core.model) == MULTIMODAL else catalogue.DEFAULTS["vision"]
-        model = model or usual
-        if protocol.path(model) != MULTIMODAL and catalogue.known(model):
+        if model and protocol.path(model) != MULTIMODAL and catalogue.known(model):
             hint = f"use qwen.native.generate(…), or a model such as {catalogue.DEFAULTS['vision']}"
             raise ConfigError(f"{model} reads text only and is not served on the multimodal path", hint=hint)
-        return model, MULTIMODAL, protocol.turns(prompt)
+        return usual, MULTIMODAL, protocol.turns(prompt)
+
+    def _path(self, body: dict[str, Any]) -> str:
+        return MULTIMODAL
 
 
 class Multimodal(MultimodalCalls, Generate):

@@ -14,7 +14,7 @@ Wiring only: bodies are made and answers read in `qwenkit.protocol.responses`, t
 from __future__ import annotations
 
 import warnings
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Unpack
 from weakref import WeakKeyDictionary
 
@@ -25,14 +25,16 @@ from qwenkit.api.conversations import AsyncConversations, Conversations
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
 from qwenkit.api.kept import family, fetch, forget, pages, place
+from qwenkit.api.sending import addressed
 from qwenkit.api.stream import Plan
 from qwenkit.errors import QwenError, RoundsWarning
+from qwenkit.protocol import media
 from qwenkit.protocol import responses as protocol
-from qwenkit.protocol.flow import Flow, Request, Run
+from qwenkit.protocol.flow import Flow, Run
 from qwenkit.protocol.functions import several
 from qwenkit.protocol.response_stream import ResponseFold
 from qwenkit.protocol.toolbox import Toolbox
-from qwenkit.types.response import ConversationObject, Items, Response, ResponseEvent
+from qwenkit.types.response import ConversationObject, Items, Response, ResponseEvent, dicts
 from qwenkit.types.response_options import ResponseOptions
 from qwenkit.types.response_tree import ResponseTree
 from qwenkit.types.tools import Round
@@ -48,27 +50,23 @@ class Order:
 
     def __init__(self, core: Core, prompt: Any, options: Any, *, previous: Any, model: str, **how: Any) -> None:
         self.core = core
-        if not model:  # one given to the client holds here too
-            chosen = core.model != catalogue.DEFAULTS["chat"]
-            model = core.model if chosen else catalogue.DEFAULTS["responses"]
-        self.body = protocol.body(prompt, options, model=model, previous=previous, **how)
+        chosen = core.model != catalogue.DEFAULTS["chat"]  # one given to the client holds here too
+        usual = core.model if chosen else catalogue.DEFAULTS["responses"]
+        self.body = protocol.body(prompt, options, model=model, usual=usual, previous=previous, **how)
         self.history = previous.usage.total if isinstance(previous, Response) and previous.usage else 0
         self.words = protocol.words(self.body["input"])
-        self.request: Request = core.request(
-            "POST",
-            family(core),
-            _PATH,
-            self.body,
-            stream=bool(how.get("stream")),
-            timeout=options.get("timeout"),
-            headers=_CACHE if options.get("session_cache") else None,
-        )
+        stream, timeout = bool(how.get("stream")), options.get("timeout")
+        self.name = core.request("POST", family(core), _PATH).name
+        make = partial(core.request, "POST", family(core), _PATH, stream=stream, timeout=timeout)
+        self.request = addressed(core, self.body, make, **(_CACHE if options.get("session_cache") else {}))
 
     def open(self) -> OpenCall:
         """Account for it: the history is read again, the answer is as long as the body allows or as usual."""
         most, accounts = self.body.get("max_output_tokens"), self.core.accounts
-        known = self.history and accounts.ledger.budget is not None
-        prompt = self.history + catalogue.tokens.count_messages(self.words) if known else self.words
+        prompt: Any = self.words
+        if accounts.ledger.budget is not None:
+            seen = media.prompt_tokens(dicts(self.body["input"]), self.body["model"], False)
+            prompt = self.history + catalogue.tokens.count_messages(self.words) + seen
         return accounts.open("responses", str(self.body["model"]), prompt, most if isinstance(most, int) else None)
 
     def answer(self) -> Flow[Response]:
@@ -110,7 +108,8 @@ class ResponseCalls:
 
         Friendly options: `system` is sent as instructions, for this turn only; `thinking` is True, False or an effort
         word; `session_cache=True` keeps the history in the service's cache; `extra` adds wire fields, `timeout` is in
-        seconds.
+        seconds. `images`, `video` and `audio` are as in `qwen.chat`: when no model is named and the usual one has no
+        eyes or ears for them, one is asked that has them in this API; `reply.model` says which.
         """
         how: dict[str, Any] = {"conversation": conversation, "system": system, "model": model}
         order = Order(self._core, prompt, options, previous=previous, **how)
@@ -136,7 +135,7 @@ class ResponseCalls:
         """
         how: dict[str, Any] = {"conversation": conversation, "system": system, "model": model}
         order = Order(self._core, prompt, options, previous=previous, stream=True, **how)
-        return Plan(order.request, ResponseFold(request=order.request.name), order.open, order.words, order.remember)
+        return Plan.of(order.request, ResponseFold(request=order.name), order.open, order.words, order.remember)
 
     @call
     def get(self, response: Response | str) -> Flow[Response]:

@@ -8,7 +8,7 @@ piece by piece, and gives each call with its result as a piece of its own.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import structs
@@ -18,7 +18,7 @@ from qwenkit.api.accounts import _users_line
 from qwenkit.api.chat import Chat
 from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError, RoundsWarning
-from qwenkit.protocol import arguments
+from qwenkit.protocol import arguments, media, omni
 from qwenkit.protocol import chat as protocol
 from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.flow import Flow, Run
@@ -41,11 +41,18 @@ class Turn:
         self._talk = talk
         self._runs = talk.run_tools if run_tools is None else run_tools
         self._options = talk._merged(options)
+        shown = media.asked(self._options)
+        for name in media.OPTIONS:  # they are in the message now; a mapping is the wire's own option
+            if not isinstance(self._options.get(name), Mapping):
+                self._options.pop(name, None)
+        self._options |= media.switches(talk._merged(options))
         self._box = Toolbox(self._options.get("tools"))
         if self._box.tools:
             self._options["tools"] = self._box.wire
         history = talk._history()
-        self.fresh: list[Message] = [] if prompt is GO_ON else [as_message(prompt)]
+        fresh = [] if prompt is GO_ON else [as_message(prompt).to_wire()]
+        self.fresh: list[Message] = [Message.of(wire) for wire in media.attached(fresh, shown)]
+        self._options["model"] = self._seeing([*history, *self.fresh])
         self.rounds: list[Round] = []
         answers = self.fresh[:1] if self.fresh and self.fresh[0].role == "tool" else []
         self.calls = open_calls([*history, *answers])
@@ -64,6 +71,12 @@ class Turn:
             raise ConfigError("there is nothing to go on from", hint='say something: talk("…")')
         if not self.fresh and not names and history[-1].role == "assistant":
             raise ConfigError("the model has answered already", hint='say something: talk("…")')
+
+    def _seeing(self, messages: Sequence[Message]) -> str:
+        """The model of this turn; one that nobody chose gives way to one with the senses that the history asks for."""
+        model = str(self._options["model"])
+        named = "" if self._talk._unchosen(model) else model
+        return omni.fit(named, media.fit(named, model, list(media.parts(messages))), self._options.get("speak"))
 
     def _may_run(self, names: Sequence[str]) -> bool:
         return self._runs and self._box.runs(names)

@@ -21,6 +21,7 @@ from qwenkit.errors import ConfigError, QwenError, TransportError
 from qwenkit.protocol import failures
 from qwenkit.protocol.flow import Answer, Flow, Request
 from qwenkit.protocol.folding import Fold
+from qwenkit.protocol.media import prompt_tokens
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Piece, Reply
 from qwenkit.types.usage import Usage
@@ -33,8 +34,9 @@ _MOST_KEPT = 4000
 class Plan(msgspec.Struct, Generic[Item, Result]):
     """A stream before it is opened: how to read it, what to send, how to open its books, and its prompt for these.
 
-    `then` is told the whole reply, and may have more to do: a flow that gives pieces of its own and the plan to go on
-    with. Without a request there is only that.
+    `before` makes the request where something must happen first, such as an upload. `then` is told the whole reply, and
+    may have more to do: a flow that gives pieces of its own and the plan to go on with. Without a request there is only
+    that.
     """
 
     request: Request | None
@@ -42,6 +44,24 @@ class Plan(msgspec.Struct, Generic[Item, Result]):
     open: Callable[[], OpenCall] | None = None
     prompt: list[dict[str, Any]] = []
     then: Callable[[Result], Flow[tuple[list[Item], Plan[Item, Result]]] | None] | None = None
+    before: Flow[Request] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        request: Request | Flow[Request],
+        fold: Fold[Item, Result],
+        open: Callable[[], OpenCall],
+        prompt: list[dict[str, Any]],
+        then: Callable[[Result], Any] | None = None,
+    ) -> Self:
+        """A plan whose request is there, or is made by a flow."""
+        ready = isinstance(request, Request)
+        return cls(request if ready else None, fold, open, prompt, then, None if ready else request)  # type: ignore[arg-type]
+
+    @property
+    def sends(self) -> bool:
+        return self.request is not None or self.before is not None
 
 
 class Reading(Generic[Item, Result]):
@@ -68,10 +88,11 @@ class Reading(Generic[Item, Result]):
         return pieces
 
     def begin(self) -> Flow[Answer]:
-        assert self.plan.request is not None
         assert self.plan.open is not None
         self._call = self.plan.open()
-        return self.core.send(self.plan.request)
+        request = (yield from self.plan.before) if self.plan.before is not None else self.plan.request
+        assert request is not None
+        return (yield from self.core.send(request))
 
     def opened(self, answer: Answer) -> Any:
         self._tries = answer.tries
@@ -130,7 +151,8 @@ class Reading(Generic[Item, Result]):
     def _arrived(self) -> Usage | None:
         if not self.fold.begun:
             return None
-        prompt, said = catalogue.tokens.count_messages(self.plan.prompt), catalogue.tokens.count(self.fold.words())
+        call, said = self._call, catalogue.tokens.count(self.fold.words())
+        prompt = prompt_tokens(self.plan.prompt, call.model if call else "")
         return Usage(prompt_tokens=prompt, completion_tokens=said, total_tokens=prompt + said)
 
     def _no_stream(self) -> QwenError | None:
@@ -145,7 +167,7 @@ def _read(reading: Reading[Item, Any]) -> Generator[Item, None, None]:
     more: Any = True
     try:
         while more:
-            if reading.plan.request is not None:
+            if reading.plan.sends:
                 body = reading.opened(reading.core.driver.run(reading.begin()))
                 try:
                     for chunk in body:
@@ -171,7 +193,7 @@ async def _aread(reading: Reading[Item, Any]) -> AsyncGenerator[Item, None]:
     more: Any = True
     try:
         while more:
-            if reading.plan.request is not None:
+            if reading.plan.sends:
                 body = reading.opened(await reading.core.async_driver.run(reading.begin()))
                 try:
                     async with aclosing(aiter(body)) as chunks:

@@ -7,30 +7,40 @@ of the same account; what a submitted task cost is booked when it is seen to be 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from qwenkit.api.accounts import OpenCall
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
-from qwenkit.api.waiting import until, watch
-from qwenkit.errors import ConfigError, TransportError
+from qwenkit.api.waiting import Turns, until, watch
+from qwenkit.errors import ConfigError, RateLimited, TransportError
 from qwenkit.protocol import options as checked
 from qwenkit.protocol import tasks as protocol
-from qwenkit.protocol.flow import Answer, Flow, Request
+from qwenkit.protocol.flow import Answer, Flow, Pause, Request
+from qwenkit.protocol.retry import may_heal
 from qwenkit.types.task import Task, TaskTable
 
 _ASYNC = {"X-DashScope-Async": "enable"}
-_PAUSES = (1.0, 2.0, 4.0, 5.0)  # seconds between two looks, the last one for ever
+PAUSES = (1.0, 2.0, 4.0, 5.0)  # seconds between two looks, the last one for ever
+_THROTTLED = 8  # looks in a row that may be refused for their number, each tried again by itself
 _OPEN: WeakKeyDictionary[Core, dict[str, OpenCall]] = WeakKeyDictionary()
+_TURNS: WeakKeyDictionary[Core, Turns] = WeakKeyDictionary()
 
 
-def submit(core: Core, path: str, body: Mapping[str, Any], *, family: str) -> Flow[Task]:
+def submit(
+    core: Core,
+    path: str,
+    body: Mapping[str, Any],
+    *,
+    family: str,
+    headers: Mapping[str, str] | None = None,
+    answers: int = 1,
+) -> Flow[Task]:
     """Hand a body in as a task: the first look at it."""
     model = checked.model(body["model"])
-    request = core.request("POST", "native", path, body, headers=_ASYNC)
-    opened = core.accounts.open(family, model, 0, 0)
+    request = core.request("POST", "native", path, body, headers={**_ASYNC, **(headers or {})})
+    opened = core.accounts.open(family, model, 0, 0, answers)
     try:
         answer: Answer = yield from core.send(request)
         task = protocol.read(answer, request)
@@ -45,6 +55,9 @@ def submit(core: Core, path: str, body: Mapping[str, Any], *, family: str) -> Fl
 def look(core: Core, task: Task | str) -> Flow[Task]:
     """The task as it stands. What it cost is booked the first time it is seen to be over."""
     request = core.request("GET", "native", protocol.path(task))
+    pause = _TURNS.setdefault(core, Turns()).pause(core)
+    if pause:
+        yield Pause(pause)
     answer: Answer = yield from core.send(request)
     seen = protocol.read(answer, request, task)
     opened = _OPEN.get(core, {}).pop(seen.id, None) if seen.done else None
@@ -55,6 +68,39 @@ def look(core: Core, task: Task | str) -> Flow[Task]:
         )
     elif opened is not None:
         opened.failed(protocol.failed(seen), seen.usage)
+    return seen
+
+
+def ended(
+    core: Core,
+    task: Task | str,
+    *,
+    timeout: float | None = None,
+    progress: bool = True,
+    pauses: tuple[float, ...] = PAUSES,
+) -> Flow[Task]:
+    """Look until a task is done, and say so if it is late or without a result. A throttled look is no news."""
+    began = core.accounts.clock()
+    last, throttled = task if isinstance(task, Task) else Task(task), 0
+
+    def once() -> Flow[Task]:
+        nonlocal last, throttled
+        try:
+            last, throttled = (yield from look(core, task)), 0
+        except RateLimited as refused:
+            throttled += 1
+            if throttled > _THROTTLED or not may_heal(refused):
+                refused.reply = last  # it goes on, and can be waited for again
+                raise
+        last.waited = core.accounts.clock() - began
+        return last
+
+    with watch(progress) as draw:
+        seen: Task = yield from until(core, once, lambda seen: seen.done, pauses, timeout=timeout, draw=draw)
+    if not seen.done:
+        raise _late(seen, timeout or 0)
+    if not seen.ok:
+        raise protocol.failed(seen)
     return seen
 
 
@@ -86,15 +132,7 @@ class TaskCalls:
         Pauses grow from one second to five. `timeout` is in seconds; when it is over the task goes on without you, and
         the same call with its id resumes. `progress` redraws one card in a notebook, one line in a terminal.
         """
-        with watch(progress) as draw:
-            seen: Task = yield from until(
-                self._core, partial(look, self._core, task), lambda seen: seen.done, _PAUSES, timeout=timeout, draw=draw
-            )
-        if not seen.done:
-            raise _late(seen, timeout or 0)
-        if not seen.ok:
-            raise protocol.failed(seen)
-        return seen
+        return (yield from ended(self._core, task, timeout=timeout, progress=progress))
 
     @call
     def cancel(self, task: Task | str) -> Flow[Task]:
@@ -125,7 +163,7 @@ def _late(task: Task, timeout: float) -> TransportError:
     late = TransportError(
         f"the task is still {task.status} after {timeout:g} s",
         kind="timeout",
-        hint="it goes on without you: qwen.tasks.wait(task) or its id resumes",
+        hint="it goes on without you: wait(…) with its id resumes; error.reply is the task",
     )
     late.reply = task
     return late

@@ -18,7 +18,11 @@ from qwenkit.protocol.sse import EventDecoder, ServerEvent
 from qwenkit.protocol.upload import Upload
 from qwenkit.types.wire import Exchange, Wire, WireEvent
 
-_TOKEN = re.compile(r'("token"\s*:\s*"st-)[^"]*')  # a temporary key is a key
+_SECRET = re.compile(  # a temporary key is a key; so are the policy of an upload and the signature of an address
+    r'("token"\s*:\s*"st-|"(?:signature|policy)"\s*:\s*"|[?&]Signature=)[^"&\s]*'
+)
+_INLINE = re.compile(rb"(;base64,[A-Za-z0-9+/=]{48})([A-Za-z0-9+/=]{200,})")
+_BINARY = ("image/", "audio/", "video/")
 _MOST_BODY = 200_000  # characters of one body kept
 _MOST_EVENTS = 20_000  # events of one exchange kept
 
@@ -50,9 +54,9 @@ class _Tracer:
             headers["Authorization"] = f"Bearer {request.key.masked}"
         exchange = Exchange(
             method=request.method,
-            url=request.url,
+            url=_SECRET.sub(r"\1…", request.url),
             request_headers=headers,
-            request_body=_text(request.body.shown() if isinstance(request.body, Upload) else request.body or b""),
+            request_body=_text(request.body.shown() if isinstance(request.body, Upload) else _cut(request.body or b"")),
             started=now - self._began,
             attempt=self._attempt(request),
         )
@@ -84,7 +88,9 @@ class _Exchanging:
 
     def received(self, chunk: bytes) -> None:
         if self._events is None:
-            self._exchange.response_body = (self._exchange.response_body + _text(chunk))[:_MOST_BODY]
+            told = self._exchange.response_headers.get("content-type", "")
+            body = f"({len(chunk):,} bytes)" if told.startswith(_BINARY) else _text(chunk)
+            self._exchange.response_body = (self._exchange.response_body + body)[:_MOST_BODY]
             return
         self._note(self._events.feed(chunk))
 
@@ -96,7 +102,7 @@ class _Exchanging:
         if self._events is not None:
             self._note(self._events.close())
         self._exchange.finished_after = self._elapsed()
-        self._exchange.response_body = _TOKEN.sub(r"\1…", self._exchange.response_body)
+        self._exchange.response_body = _SECRET.sub(r"\1…", self._exchange.response_body)
 
     def failed(self, error: BaseException) -> None:
         self.finished()
@@ -108,6 +114,11 @@ class _Exchanging:
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._began
+
+
+def _cut(body: bytes) -> bytes:
+    """A body with its data: URIs cut short."""
+    return _INLINE.sub(lambda found: found[1] + f"… {len(found[2]):,} more".encode(), body)
 
 
 def _text(data: bytes) -> str:

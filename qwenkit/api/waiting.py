@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
@@ -15,6 +16,35 @@ from qwenkit.protocol.flow import Flow, Pause
 T = TypeVar("T")
 _USUAL = 0.5  # a client's patience; a more hurried one looks more often
 _HURRIED = 0.01  # the embedded sandbox takes its next step when it is looked at
+_LOOKS, _AT_ONCE = 15, 3  # looks a second, and beyond that; twenty are allowed, over all who use the account
+
+
+class Turns:
+    """Who may look when: however many wait at once, together they stay under the documented limit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def pause(self, core: Core) -> float:
+        """Seconds until the next free turn, which is taken by asking."""
+        with self._lock:
+            now, step = core.accounts.clock(), _unit(core) / _LOOKS
+            free = max(self._next, now - _AT_ONCE * step)
+            self._next = free + step
+            return max(free - now, 0.0)
+
+
+def check(timeout: Any, name: str = "timeout") -> None:
+    """Refuse what is no time to wait; calls that cost ask before they send."""
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (number and 0 <= timeout < float("inf")):
+        raise ConfigError(f"{name} cannot be {timeout!r:.60}", hint="it is a number of seconds")
+
+
+def _unit(core: Core) -> float:
+    """How long a second is."""
+    return _HURRIED if core.sandbox else core.patience.first_pause / _USUAL
 
 
 def watch(progress: bool, picture: str = "") -> AbstractContextManager[Callable[[Any], None]]:
@@ -40,11 +70,9 @@ def until(
     draw: Callable[[T], None] = lambda seen: None,
 ) -> Flow[T]:
     """Look until it is over, or `timeout` seconds are; gives the last look. The last of `pauses` repeats."""
-    for name, number in (("a pause", pauses[0]), ("timeout", timeout)):
-        if number is not None and not (isinstance(number, int | float) and 0 <= number < float("inf")):
-            raise ConfigError(f"{name} cannot be {number!r}", hint="it is a number of seconds")
-    unit = _HURRIED if core.sandbox else core.patience.first_pause / _USUAL
-    clock = core.accounts.clock
+    check(pauses[0], "a pause")
+    check(timeout)
+    unit, clock = _unit(core), core.accounts.clock
     began = clock()
     for pause in chain(pauses, repeat(pauses[-1])):
         seen = yield from look()

@@ -16,7 +16,7 @@ from qwenkit.catalogue.cures import CodeFact, code_facts, codes, status_facts
 from qwenkit.catalogue.fees import fees
 from qwenkit.catalogue.lineup import Model, PriceTable, Tier, known, model, models, search, suggest
 from qwenkit.catalogue.places import HostFamily, Region, host_family, paths, region, regions
-from qwenkit.catalogue.tariff import convert, price, price_table
+from qwenkit.catalogue.tariff import convert, flat, price, price_table
 
 DEFAULTS: dict[str, str] = {
     "chat": "qwen-plus",  # balanced, cheap, stable alias; the founding documents build on it
@@ -51,6 +51,7 @@ __all__ = [
     "codes",
     "convert",
     "fees",
+    "flat",
     "host_family",
     "known",
     "model",

@@ -8,6 +8,8 @@ without prices of its own is estimated with Beijing's list.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qwenkit.catalogue.lineup import Model, PriceTable, Tier, model
 from qwenkit.catalogue.places import region as find_region
 
@@ -47,6 +49,14 @@ def price(
     total = _input(tier, prompt, cached, cache_created, explicit, image, audio)
     total += _output(tier, completion, thinking, bool(image or audio), audio_out)
     return (BATCH if batch else 1.0) * total / _MILLION, table.currency, table.dated
+
+
+def flat(model_name: str, units: Mapping[str, float], region: str = _HOME) -> tuple[float, str, str] | None:
+    """Amount, currency and date for what is priced by the piece: `{"second": 12.0}`; None where it is not."""
+    table = price_table(model_name, region)
+    if table is None or table.per_unit is None or not units.get(table.unit):
+        return None
+    return table.per_unit * units[table.unit], table.currency, table.dated
 
 
 def convert(amount: float, currency: str, into: str) -> float:

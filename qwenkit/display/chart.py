@@ -88,8 +88,8 @@ def _bars(axes: Any, entries: Sequence[Entry]) -> None:
 
 def _split(entry: Entry) -> dict[str, int]:
     """A call's tokens by kind, each counted once; the kinds add up to the total."""
-    given = max(entry.prompt - entry.cached - entry.image - entry.audio, 0)
-    written = max(entry.completion - entry.reasoning, 0)
+    given = max(entry.prompt - entry.cached - entry.image - (entry.audio - entry.audio_out), 0)
+    written = max(entry.completion - entry.reasoning - entry.audio_out, 0)
     named = {"cached": entry.cached, "image": entry.image, "audio": entry.audio, "reasoning": entry.reasoning}
     return {**named, "prompt": given, "completion": written}
 

@@ -5,7 +5,7 @@ Costs are estimates from list prices and say so. Times vary from run to run and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from qwenkit.display.page import Bundle, bar, escape, fold, head, note, page, seconds, table, volatile
@@ -18,8 +18,10 @@ MAX_MODELS = 20
 MAX_NAME = 60
 MAX_TOOLS = 8
 
+# What is counted where tokens are not, and what one and several are called.
+_UNITS = {"characters": ("character", "characters"), "images": ("picture", "pictures"), "seconds": ("s", "s")}
 # Columns that appear only when some call has them.
-_KINDS = ("cached", "reasoning", "audio", "image")
+_KINDS = ("cached", "reasoning", "audio", "audio_out", "image")
 _TIMES: dict[str, Callable[[Entry], float | None]] = {
     "time": lambda entry: entry.latency,
     "first": lambda entry: entry.first_token,
@@ -80,7 +82,10 @@ def _by_model(value: Ledger) -> tuple[list[str], list[list[str]]]:
     rest = [entry for group in list(groups.values())[MAX_MODELS:] for entry in group]
     if rest:
         rows.append([f"… {len(groups) - MAX_MODELS} more models", *_totals(rest)])
-    return ["model", "calls", "prompt", "completion", "≈ cost"], rows
+    heads = ["model", "calls", "prompt", "completion", "counted", "≈ cost"]
+    if any(row[4] for row in rows):
+        return heads, rows
+    return [*heads[:4], heads[5]], [[*row[:4], row[5]] for row in rows]
 
 
 def _totals(group: list[Entry]) -> list[str]:
@@ -89,23 +94,49 @@ def _totals(group: list[Entry]) -> list[str]:
         if entry.cost:
             spent[entry.cost.currency] = spent.get(entry.cost.currency, 0.0) + entry.cost.amount
     prompt, completion = sum(entry.prompt for entry in group), sum(entry.completion for entry in group)
-    return [f"{len(group):,}", f"{prompt:,}", f"{completion:,}", money(spent) if spent else "–"]
+    told = counted(group)
+    tokens = ["–", "–"] if told and not prompt and not completion else [f"{prompt:,}", f"{completion:,}"]
+    return [f"{len(group):,}", *tokens, told, money(spent) if spent else "–"]
+
+
+def counted(group: Iterable[Entry]) -> str:
+    """What calls were counted in beside tokens: `63 characters`, `1 picture`, `2.5 s`."""
+    group = list(group)
+    sums = {unit: sum(getattr(entry, unit) for entry in group) for unit in _UNITS}
+    return ", ".join(f"{_number(much)} {_UNITS[unit][much != 1]}" for unit, much in sums.items() if much)
+
+
+def _number(much: float) -> str:
+    return f"{much:,.1f}".removesuffix(".0")
 
 
 def _calls(entries: list[Entry]) -> str:
     kinds = [kind for kind in _KINDS if any(getattr(entry, kind) for entry in entries)]
     times = [name for name, read in _TIMES.items() if any(read(entry) is not None for entry in entries)]
     tools = ["tools"] if any(entry.tools for entry in entries) else []
-    heads = ["#", "model", "prompt", "completion", *kinds, *tools, "≈ cost", *times]
-    rows = [_call(entry, [*kinds, *tools], times) for entry in entries]
+    told = ["counted"] if counted(entries) else []
+    heads = [
+        "#",
+        "model",
+        "prompt",
+        "completion",
+        *(kind.replace("_", " ") for kind in kinds),
+        *tools,
+        *told,
+        "≈ cost",
+        *times,
+    ]
+    rows = [_call(entry, [*kinds, *tools], times, bool(told)) for entry in entries]
     return table(heads, rows, right=frozenset({0, *range(2, len(heads))}))
 
 
-def _call(entry: Entry, kinds: list[str], times: list[str]) -> list[str]:
+def _call(entry: Entry, kinds: list[str], times: list[str], told: bool) -> list[str]:
     failed = "" if entry.ok else ' <span class="qk-bad">failed</span>'
     name = f'<span class="qk-short">{escape(line(entry.model, MAX_NAME))}{failed}</span>'
-    counts = [f"{getattr(entry, kind):,}" for kind in ("prompt", "completion")]
+    other = counted([entry])
+    counts = ["–", "–"] if other and not entry.total else [f"{entry.prompt:,}", f"{entry.completion:,}"]
     counts += [_count(getattr(entry, kind)) for kind in kinds]
+    counts += [escape(other)] * told
     cost = escape(entry.cost) if entry.cost else "–"
     return [str(entry.number), name, *counts, cost, *(volatile(seconds(_TIMES[each](entry))) for each in times)]
 

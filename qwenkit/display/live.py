@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from importlib import import_module
 from typing import Any
 
 from qwenkit.display import bundle, drawer
@@ -46,9 +47,9 @@ def show(stream: Any, *, publish: Publish | None = None, clock: Callable[[], flo
         hint = 'pass a stream: qk.show(qwen.chat.stream("…"))'
         raise ConfigError(f"show draws a stream, not a value of type {type(stream).__name__}", hint=hint)
     shell = _shell()
-    if publish is None and getattr(shell, "kernel", None) is not None:
-        publish = _publisher(shell)
-    canvas = Card(stream, publish, clock) if publish else Print(stream)
+    sounds = publish is None and getattr(shell, "kernel", None) is not None
+    publish = _publisher(shell) if sounds else publish
+    canvas = Card(stream, publish, clock, _player if sounds else None) if publish else Print(stream)
     return _show_async(stream, canvas, shell) if hasattr(stream, "__aiter__") else _show(stream, canvas, shell)
 
 
@@ -81,16 +82,28 @@ def _kept(canvas: Card | Print) -> Iterator[None]:
 class Card:
     """One output of a notebook, redrawn in place. Nothing is shown before the first words."""
 
-    def __init__(self, stream: Any, publish: Publish, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        publish: Publish,
+        clock: Callable[[], float],
+        player: Callable[[int], Any] | None = None,
+    ) -> None:
+        self._make_player = player
+        self._player: Any = None
         self._stream = stream
         self._publish = publish
         self._clock = clock
         self._drafts: dict[int, Draft] = {}
         self._shown = False
+        self._shown_in: Any = None  # the player
         self._next = clock()
 
     def add(self, piece: Piece) -> None:
         now = self._clock()
+        if getattr(piece, "audio", b"") and self._make_player is not None:
+            with suppress(Exception):  # sound that cannot play now is in the card at the end
+                self._sound(piece.audio, getattr(piece, "rate_hz", 24_000))
         if getattr(piece, "ran", None) is not None:
             self._drafts.clear()  # a new round: its texts begin from nothing
         elif now < self._next or not (piece.text or piece.thinking or piece.tool or getattr(piece, "item", None)):
@@ -103,6 +116,9 @@ class Card:
 
     def end(self, remark: str) -> None:
         reply = self._stream.reply
+        if remark and self._player is not None:
+            self._player.hushed = True
+        self._player = None  # it plays on; what is seen from now on is the card
         if not remark:
             self._show(bundle(reply))
         elif self._shown or reply.text or reply.thinking:
@@ -116,7 +132,21 @@ class Card:
         self._show({"text/plain": line(reply.text, MAX_NAME), "text/html": html})
         return len(html)
 
+    def _sound(self, pcm: bytes, rate_hz: int) -> None:
+        """Play it. The player comes into the output with the first piece, and holds the card as long."""
+        if self._player is None:
+            assert self._make_player is not None
+            self._player = self._make_player(rate_hz)
+            self._paint(self._stream.reply, running=True, words=self._words)
+        self._player.add(pcm)
+
     def _show(self, shown: Bundle) -> None:
+        if self._player is not None:
+            self._player.card = shown["text/html"]
+            if self._shown_in is self._player:
+                return
+            self._shown_in = self._player
+            shown = {**shown, **self._player.bundle()}
         self._publish(shown, self._shown)
         self._shown = True
 
@@ -180,6 +210,10 @@ def _shell() -> Any:
     """The running IPython shell, if there is one; IPython is never imported for asking."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None
+
+
+def _player(rate_hz: int) -> Any:
+    return import_module("qwenkit.widgets.player").start(rate_hz)
 
 
 def _publisher(shell: Any) -> Publish:

@@ -18,8 +18,10 @@ from qwenkit.display.text import clean, reveal
 
 Bundle = dict[str, str]
 
-# An output is saved in the notebook; nothing one value shows may make the file heavy.
+# An output is saved in the notebook; nothing one value shows may make the file heavy. Pictures, sounds and films inside
+# a card have bounds of their own.
 MAX_HTML = 180_000
+_CARRIED = re.compile(r' (?:src|poster|href)="data:[^"]*"')
 
 # The sandbox takes any free port, another one each time.
 _PORT = re.compile(r"((?:127\.0\.0\.1|localhost|\[::1\])):(\d{2,5})")
@@ -53,7 +55,7 @@ def portless(text: str) -> str:
 def page(kind: str, *parts: str) -> str:
     """A whole card: style, root element, parts in order (empty ones left out)."""
     body = "\n".join(part for part in parts if part)
-    if len(body) > MAX_HTML:
+    if len(body) > MAX_HTML and len(_CARRIED.sub("", body)) > MAX_HTML:
         body = note("Too much to show here. The value holds all of it; print() shows its text.")
     card = f'<div class="qk qk-{kind} mathjax_ignore tex2jax_ignore">\n{body}\n</div>'
     return f"<style>{style(card)}</style>\n{card}"

@@ -15,8 +15,10 @@ from qwenkit.display import rounds, structured
 from qwenkit.display.markdown import MAX_CHARS, markdown
 from qwenkit.display.page import Bundle, escape, foot, note, page, seconds, source, volatile
 from qwenkit.display.rounds import body, thinking
+from qwenkit.display.sound import player, shortened
 from qwenkit.display.text import clip, line, pretty
 from qwenkit.errors import SchemaMismatch
+from qwenkit.types.audio import Audio
 from qwenkit.types.reply import Choice, Reply, ToolCall
 
 MAX_CHOICES = 8
@@ -50,8 +52,16 @@ def card(value: Reply, *, remark: str = "", running: bool = False, words: Body |
         parts.append(note("Stopped here: these calls were not carried out. talk() goes on.", "warn"))
     if remark:
         parts.append(note(remark, "warn"))
-    facts = [] if running else footer(value)
-    return page("reply qk-running" if running else "reply", *parts, foot(facts))
+    if running:
+        return page("reply qk-running", *parts)
+    sound = "" if value.audio is None else spoken(value.audio)
+    return page("reply", *parts, sound, foot(footer(value)))
+
+
+def spoken(audio: Audio) -> str:
+    """The player of a spoken answer, in full quality as far as an answer goes."""
+    voice = str(audio.meta.get("voice") or "")
+    return player(audio, voice) + note(shortened(audio)) if audio.duration else note("No sound came with it.")
 
 
 def _words(value: Reply, chars: int, choice: Choice) -> str:
@@ -105,6 +115,7 @@ def footer(value: Reply) -> list[str]:
         "sandbox" if receipt.sandbox else "",
         f"after {rounds_ran} round{'s' * (rounds_ran > 1)} of tools" if rounds_ran else "",
         _tokens(value),
+        _sounding(value),
         _cost(value),
         f"{receipt.tries} tries" if receipt.tries > 1 else "",
         "with logprobs" if any(choice.logprobs for choice in value.choices) else "",
@@ -120,6 +131,13 @@ def _tokens(value: Reply) -> str:
     kinds["written to the cache"] = usage.cache_created
     extra = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
     return f"{usage.prompt:,} + {usage.completion:,} tokens" + (f" ({extra})" if extra else "")
+
+
+def _sounding(value: Reply) -> str:
+    if value.audio is None:
+        return ""
+    voice = escape(line(str(value.audio.meta.get("voice") or ""), MAX_NAME))
+    return f"{voice}, {seconds(value.audio.duration)}" if voice else seconds(value.audio.duration)
 
 
 def _cost(value: Reply) -> str:

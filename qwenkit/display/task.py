@@ -60,10 +60,10 @@ def _parts(value: Task) -> str:
 
 
 def _lasted(value: Task) -> str:
-    """From its submission to its end."""
+    """From its submission to its end; before that, how long somebody has waited."""
     times = value.times
     if "submitted" not in times or "ended" not in times:
-        return ""
+        return "" if value.done or value.waited is None else f"waited {seconds(value.waited)}"
     begun, ended = _moment(times["submitted"]), _moment(times["ended"])
     return f"took {seconds((ended - begun).total_seconds())}" if begun and ended else ""
 

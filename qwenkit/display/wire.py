@@ -31,8 +31,12 @@ EMPTY = "Nothing went over the wire."
 # Headers whose values are the same for every run of the same program; any other value is marked.
 _STEADY = {"accept", "cache-control", "content-type", "retry-after", "transfer-encoding"}
 _STEADY_PREFIXES = ("x-dashscope-workspace", "x-dashscope-sse", "x-dashscope-async", "x-sandbox-")
-# Names of JSON fields that differ from run to run.
-_PASSING = re.compile(r'("(?:id|request_id|created|created_at|expires_at)": ?)("(?:[^"\\\n]|\\.)*"|\d+)')
+# What differs from run to run: values of JSON fields of these names; addresses of uploads and results; marks of a form.
+_FIELDS = "id|request_id|created|created_at|expires_at|upload_dir|upload_host"
+_PASSING = re.compile(
+    rf'(?P<name>"(?:{_FIELDS})": ?)(?P<value>"(?:[^"\\\n]|\\.)*"|\d+)'
+    r"|(?:oss://)?dashscope-instant/[^\s\"]+|(?:--|boundary=)[0-9a-f]{32}(?:--)?|Expires=\d+"
+)
 
 
 def wire(value: Wire) -> Bundle:
@@ -84,7 +88,8 @@ def _request(number: int, each: Exchange, room: Room) -> str:
 
 def _path(each: Exchange) -> str:
     parts = urlsplit(each.url)
-    return line(parts.path + (f"?{parts.query}" if parts.query else ""), MAX_URL)
+    query = re.sub(r"Expires=\d+", "Expires=…", parts.query)
+    return line(parts.path + (f"?{query}" if query else ""), MAX_URL)
 
 
 def _answer(each: Exchange, room: Room) -> str:
@@ -142,7 +147,7 @@ def _headers(headers: Mapping[str, str]) -> str:
 def _header(name: str, text: str) -> str:
     steady = name.lower() in _STEADY or name.lower().startswith(_STEADY_PREFIXES)
     shown = line(text, MAX_URL)
-    return escape(shown) if steady else volatile(shown)
+    return _steady(shown) if steady else volatile(shown)
 
 
 def _body(text: str, room: Room) -> str:
@@ -160,9 +165,13 @@ def _indented(text: str) -> str:
 
 
 def _steady(data: str) -> str:
-    """Data as HTML with its passing fields marked."""
-    parts = _PASSING.split(data)  # text, name, value, text, name, value, ..., text
-    return "".join(volatile(part) if at % 3 == 2 else escape(part) for at, part in enumerate(parts))
+    """Data as HTML with what passes marked."""
+    parts, at = [], 0
+    for found in _PASSING.finditer(data):
+        begin = found.end("name") if found["name"] else found.start()
+        parts += [escape(data[at:begin]), volatile(data[begin : found.end()])]
+        at = found.end()
+    return "".join([*parts, escape(data[at:])])
 
 
 def _line(number: int, each: Exchange) -> str:

@@ -6,16 +6,17 @@ an answer before an error. Every line is a chat body as `qwen.chat` would send i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from qwenkit import catalogue
 from qwenkit.errors import ConfigError, QwenError, TaskFailed
-from qwenkit.protocol import chat, embeddings, failures, structured
+from qwenkit.protocol import chat, embeddings, failures, media, structured
 from qwenkit.protocol import options as checked
 from qwenkit.protocol.lenient import Lenient
+from qwenkit.protocol.parts import inlined
 from qwenkit.types.batch import Batch
 from qwenkit.types.embeddings import Embeddings
 from qwenkit.types.reply import Receipt, Reply
@@ -50,6 +51,15 @@ def endpoint_for(model: str) -> str:
     return _ENDPOINTS.get(facts.endpoint if facts else "", CHAT)
 
 
+def seeing(prompts: Any, named: str, usual: str, options: Mapping[str, Any]) -> str:
+    """The model of all lines: the one that is named, else the usual one, else one that can take what they show."""
+    if named:
+        return named
+    turns = [turn for turn in prompts if not isinstance(turn, str | Iterator)] if isinstance(prompts, list) else []
+    messages = [message for turn in turns for message in chat.messages(turn)]
+    return media.fit("", usual, list(media.parts([{"content": media.asked(options)}, *messages])))
+
+
 def lines(
     prompts: Iterable[Any], *, model: str, system: str = "", endpoint: str = CHAT, options: Mapping[str, Any]
 ) -> list[bytes]:
@@ -82,7 +92,7 @@ def _body(prompt: Any, model: str, system: str, endpoint: str, options: Mapping[
             raise ConfigError("only texts can be embedded", hint="pass a list of texts that are not empty")
         return {"model": model, "input": prompt, "encoding_format": "float", **(options.get("extra") or {})}
     body = chat.body(prompt, options, model=model, system=system, stream=True)  # a model that must stream may come too
-    return {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+    return {name: inlined(value) for name, value in body.items() if name not in ("stream", "stream_options")}
 
 
 def _check(made: list[bytes], endpoint: str) -> None:

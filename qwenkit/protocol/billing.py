@@ -12,6 +12,7 @@ from typing import Any
 
 from qwenkit.types.usage import CompletionDetails, PromptDetails, Usage
 
+_SECONDS = ("seconds", "duration", "video_duration")
 _CACHE = ("cached_tokens", "cache_creation_input_tokens", "cache_type")
 
 
@@ -30,7 +31,9 @@ def usage(wire: Any) -> Usage | None:
         total_tokens=total,
         prompt_tokens_details=_prompt_details(wire),
         completion_tokens_details=_completion_details(wire),
-        seconds=_number(wire.get("seconds")),
+        seconds=_number(next((wire[name] for name in _SECONDS if wire.get(name) is not None), None)),
+        images=_count(wire, "image_count", "output_image_count"),
+        characters=_count(wire, "characters"),
         tools=_tools(wire),
     )
 

@@ -12,7 +12,7 @@ import msgspec
 
 from qwenkit import catalogue
 from qwenkit.errors import ConfigError
-from qwenkit.protocol import continuing, failures, functions, structured, thinking
+from qwenkit.protocol import continuing, failures, functions, media, omni, structured, thinking
 from qwenkit.protocol import options as checked
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.types.files import SCHEME
@@ -60,6 +60,7 @@ class WireCompletion(msgspec.Struct):
 
 
 _COMPLETION = Lenient.of(WireCompletion)
+_OPTION = {"image": "images=[picture]", "video": "video=film", "audio": "audio=[sound]"}
 _ELSEWHERE = {  # what users of other libraries look for
     "stream": "to stream, call qwen.chat.stream(…)",
     "messages": "messages go first: qwen.chat([…])",
@@ -69,7 +70,7 @@ _ELSEWHERE = {  # what users of other libraries look for
 
 def messages(prompt: Messages, system: str = "") -> list[dict[str, Any]]:
     """The wire messages of anything a chat call accepts."""
-    one = isinstance(prompt, str | bytes | Mapping)
+    one = isinstance(prompt, str | bytes | Mapping) or media.is_media(prompt)
     turns: list[Any] = list(prompt) if isinstance(prompt, Iterable) and not one else [prompt]
     wire = [_message(turn) for turn in turns]
     if not wire:
@@ -80,16 +81,36 @@ def messages(prompt: Messages, system: str = "") -> list[dict[str, Any]]:
 
 
 def body(
-    prompt: Messages, options: Mapping[str, Any], *, model: str, system: str = "", stream: bool = False
+    prompt: Messages,
+    options: Mapping[str, Any],
+    *,
+    model: str,
+    usual: str = "",
+    system: str = "",
+    stream: bool = False,
 ) -> dict[str, Any]:
-    """The request body: model, messages, then the options as on the wire, then whatever `extra` adds."""
+    """The request body: model, messages, then the options as on the wire, then whatever `extra` adds.
+
+    Without a model it is the usual one, or a default one with eyes or ears when there is something for them. Pictures,
+    films and sounds without an address stand in it as values.
+    """
     refuse_unknown(options)
-    facts = catalogue.model(checked.model(model))
-    wire: dict[str, Any] = {"model": model, "messages": messages(prompt, system)}
+    own = media.asked(options)
+    said = media.attached(messages(prompt, system), own)
+    shown = list(media.parts(said))
+    model = omni.fit(checked.model(model), media.fit(checked.model(model), usual, shown), options.get("speak"))
+    media.check(shown, model, len(own))
+    facts = catalogue.model(model)
+    if options.get("speak") or (facts is not None and facts.stream_only):
+        stream = True  # there is no other way to answer
+    wire: dict[str, Any] = {"model": model, "messages": said}
     if facts is not None and "files" not in facts.limits and any(map(_points_to_a_file, wire["messages"])):
         hint = "use a model that does, such as model='qwen-long'"
         raise ConfigError(f"{model} reads no files: it would see only their ids", hint=hint)
     wire.update((name, value) for name, value in options.items() if name not in FRIENDLY)
+    wire.update(media.switches(options))
+    if not isinstance(options.get("audio"), Mapping):
+        wire.pop("audio", None)  # a sound, which is among the messages
     wire.update(thinking.wire(options.get("thinking"), facts))
     if "tools" in wire:
         wire["tools"] = functions.wire_tools(wire["tools"])
@@ -104,6 +125,7 @@ def body(
         continuing.ask(wire, options["prefix"], facts)
         thinking.hush(wire, facts)
     thinking.check(wire, facts, stream)
+    omni.ask(wire, options.get("speak"))
     if stream:
         wire["stream"] = True
         wire.setdefault("stream_options", {"include_usage": True})
@@ -165,12 +187,17 @@ def _tool_call(wire: WireToolCall, at: int) -> ToolCall:
 def _message(turn: Any) -> dict[str, Any]:
     if isinstance(turn, str):
         return {"role": "user", "content": str(turn)}  # also of a text that only looks like one, as numpy's do
-    if isinstance(turn, Message):
-        return turn.to_wire()
     if isinstance(turn, Reply):
         return turn.message.to_wire()
-    if isinstance(turn, Mapping):
-        return dict(turn)
+    if isinstance(turn, Message | Mapping):
+        wire = turn.to_wire() if isinstance(turn, Message) else dict(turn)
+        content = wire.get("content")
+        if content is not None and not isinstance(content, str):
+            wire["content"] = media.spelled(content, "chat")
+        return wire
+    if media.is_media(turn):
+        hint = f'say something about it: qwen.chat("What is this?", {_OPTION[turn.family]})'
+        raise ConfigError(f"a {turn.noun} alone is no message", hint=hint)
     raise ConfigError(
         f"a message cannot be of type {type(turn).__name__}",
         hint='use a string, a dict like {"role": "user", "content": "…"}, or qk.Message.user("…")',

@@ -15,15 +15,23 @@ import msgspec
 from qwenkit.protocol.chat import WireLogprobs, WireToolCall
 from qwenkit.protocol.folding import Fold
 from qwenkit.protocol.lenient import Lenient
+from qwenkit.protocol.omni import Sound
+from qwenkit.types.audio import Audio
 from qwenkit.types.reply import Choice, Piece, Reply, TokenLogprob, ToolCall, ToolFragment
 from qwenkit.types.tools import Round
 from qwenkit.types.usage import Usage
+
+
+class WireAudio(msgspec.Struct, gc=False):
+    data: str | None = None
+    transcript: str | None = None
 
 
 class WireDelta(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[WireToolCall] | None = None
+    audio: WireAudio | None = None
 
 
 class WireChunkChoice(msgspec.Struct, gc=False):
@@ -66,7 +74,7 @@ class Text:
 class _Growing:
     """One choice as it grows. Texts are written to a buffer and read only when somebody asks."""
 
-    __slots__ = ("finish_reason", "index", "logprobs", "text", "thinking", "tools")
+    __slots__ = ("finish_reason", "heard", "index", "logprobs", "sound", "text", "thinking", "tools")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -75,6 +83,8 @@ class _Growing:
         self.finish_reason: str | None = None
         self.logprobs: list[TokenLogprob] = []
         self.tools: dict[int, ToolCall] = {}
+        self.sound: Any = None
+        self.heard = False  # its text is what its sound says, for want of any other
 
     def choice(self) -> Choice:
         return Choice(
@@ -85,6 +95,12 @@ class _Growing:
             tool_calls=[msgspec.structs.replace(call) for _, call in sorted(self.tools.items())],
             logprobs=list(self.logprobs) or None,
         )
+
+    def add_sound(self, wire: WireAudio) -> tuple[str, bytes]:
+        """What a piece of sound says, where that comes with it, and its samples."""
+        if self.sound is None:
+            self.sound, self.heard = Sound(), not self.text.getvalue()
+        return (wire.transcript or "" if self.heard else ""), self.sound.add(wire.data or "")
 
     def add_tool(self, wire: WireToolCall, cumulative: bool) -> ToolFragment | None:
         """Join one fragment; None when it only repeats. A later empty id or name never overwrites the known one."""
@@ -106,8 +122,17 @@ class _Growing:
 class ChatFold(Fold[Piece, Reply]):
     """The fold of a chat stream."""
 
-    def __init__(self, *, cumulative: bool = False, request: str = "", schema: Any = None, prefix: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        cumulative: bool = False,
+        request: str = "",
+        schema: Any = None,
+        prefix: str = "",
+        voice: str = "",
+    ) -> None:
         super().__init__(request=request)
+        self.voice = voice
         self.rounds: list[Round] = []  # those before this answer
         self.schema = schema
         self.prefix = prefix
@@ -153,6 +178,10 @@ class ChatFold(Fold[Piece, Reply]):
         piece = Piece(index=wire.index)
         if delta.content:
             piece.text = self._news(growing.text, delta.content)
+        if delta.audio is not None:
+            heard, piece.audio = growing.add_sound(delta.audio)
+            piece.text += heard
+            growing.text.write(heard)
         if delta.reasoning_content:
             piece.thinking = self._news(growing.thinking, delta.reasoning_content)
         if wire.logprobs is not None and wire.logprobs.content:
@@ -168,7 +197,8 @@ class ChatFold(Fold[Piece, Reply]):
                 more.append(Piece(index=wire.index, tool=fragment))
             elif fragment:
                 piece.tool = fragment
-        return [piece, *more] if piece.text or piece.thinking or piece.finish_reason or piece.tool else []
+        told = piece.text or piece.thinking or piece.audio or piece.finish_reason or piece.tool
+        return [piece, *more] if told else []
 
     def _news(self, known: Text, said: str) -> str:
         """What is new in a text, added to what is known; a cumulative stream repeats that first."""
@@ -188,7 +218,17 @@ class ChatFold(Fold[Piece, Reply]):
             prefix=self.prefix,
             schema=self.schema,
             rounds=list(self.rounds),
+            audio=self._audio(head.model or ""),
         )
+
+    def _audio(self, model: str) -> Audio | None:
+        """The first answer's sound so far."""
+        growing = self._growing.get(0)
+        if growing is None or growing.sound is None:
+            return None
+        facts = {"voice": self.voice, "model": model, "text": growing.text.getvalue()}
+        made: Audio = growing.sound.audio(**{name: fact for name, fact in facts.items() if fact})
+        return made
 
     def words(self) -> str:
         return "".join(choice.thinking + choice.text for choice in self.reply().choices)

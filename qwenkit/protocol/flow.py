@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request to send. `stream` asks for the answer's body to stay open; an `Upload` can be sent again."""
+    """One HTTP request to send. `stream` asks for the answer's body to stay open; an `Upload` can be sent again.
+
+    A body longer than `most` bytes is not read to its end.
+    """
 
     method: str
     url: str
@@ -29,6 +32,7 @@ class Request(msgspec.Struct, frozen=True):
     key: Any = None
     stream: bool = False
     timeout: float = 300.0
+    most: int | None = None
 
     @property
     def name(self) -> str:

@@ -7,10 +7,12 @@ Chat, the native API and Responses each have their own; the code that reads sock
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from qwenkit.errors import QwenError, StreamBroken
 from qwenkit.protocol import failures
+from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.usage import Usage
 
 Piece = TypeVar("Piece")
@@ -78,3 +80,16 @@ class Fold(ABC, Generic[Piece, Result]):
         error = failures.from_event(data, status=None, request=self.request, request_id=self.request_id)
         if error is not None:
             raise self.carry(error)
+
+
+def read_whole(make: Callable[[], Fold[Any, Result]], data: bytes, *, request: str, request_id: str) -> Result:
+    """The reply in a stream that was read to its end at once: how a model that only streams answers a plain call."""
+    fold, decoder = make(), EventDecoder()
+    fold.request, fold.request_id = request, request_id
+    for event in [*decoder.feed(data), *decoder.close()]:
+        fold.add(event.data)
+    if not fold.begun:
+        raise failures.unreadable("a stream", data, request=request, request_id=request_id)
+    if not fold.ended:
+        raise fold.broken("the stream ended before the answer did")
+    return fold.reply()

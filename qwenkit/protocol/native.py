@@ -8,13 +8,14 @@ Whatever is a matter of chat (schemas, prefixes, thinking, tools, choices) is wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from typing import Any
 
 import msgspec
 
 from qwenkit import catalogue
 from qwenkit.errors import ConfigError
-from qwenkit.protocol import billing, chat, failures
+from qwenkit.protocol import billing, chat, failures, media
 from qwenkit.protocol import options as checked
 from qwenkit.protocol.chat import WireChoice
 from qwenkit.protocol.lenient import Lenient
@@ -24,14 +25,12 @@ from qwenkit.types.reply import Reply
 
 TEXT = "/services/aigc/text-generation/generation"
 MULTIMODAL = "/services/aigc/multimodal-generation/generation"
-_SENT = ("http://", "https://", "data:", "oss://")
 _CHAT_KEYS = ("model", "messages", "stream", "stream_options")
-_RESPELLED = {"image_url": ("image", "url"), "video_url": ("video", "url"), "audio_url": ("audio", "url")}
-_RESPELLED["input_audio"] = ("audio", "data")
 _ELSEWHERE = {
     "stream": "to stream, call .stream(…)",
     "messages": "messages go first: qwen.native.generate([…])",
     "prompt": 'the prompt goes first: qwen.native.generate("…")',
+    "speak": 'the native API does not speak: qwen.chat("…", speak="Cherry")',
     "incremental": "it is called incremental_output here, as on the wire",
 }
 
@@ -64,12 +63,25 @@ def path(model: str) -> str:
 
 
 def body(
-    prompt: Messages, options: Mapping[str, Any], *, model: str, to: str, system: str = "", stream: bool = False
+    prompt: Messages,
+    options: Mapping[str, Any],
+    *,
+    model: str,
+    to: str = "",
+    usual: str = "",
+    system: str = "",
+    stream: bool = False,
 ) -> dict[str, Any]:
-    """The request body. Messages are asked for unless a result_format says otherwise, and streams bring what is new."""
-    checked.refuse_unknown(options, NATIVE, "the native API", _ELSEWHERE)
+    """The request body. Messages are asked for unless a result_format says otherwise, and streams bring what is new.
+
+    Without `to` it is for the path where the model lives.
+    """
+    known = NATIVE if isinstance(options.get("audio"), Mapping) else NATIVE | {"audio"}  # a sound to listen to
+    checked.refuse_unknown(options, known, "the native API", _ELSEWHERE)
     shared = {name: value for name, value in options.items() if name not in NATIVE_ONLY}
-    wire = chat.body(prompt, shared, model=model, system=system, stream=stream)
+    wire = chat.body(prompt, shared, model=model, usual=usual, system=system, stream=stream)
+    model, stream = wire["model"], bool(wire.get("stream"))
+    to = to or path(model)
     parameters: dict[str, Any] = {} if to == MULTIMODAL else {"result_format": "message"}
     parameters |= {"incremental_output": True} if stream else {}
     parameters |= {name: options[name] for name in NATIVE_ONLY if name in options}
@@ -78,8 +90,16 @@ def body(
     return {"model": model, "input": {"messages": messages}, "parameters": parameters}
 
 
+def streams(body: Mapping[str, Any]) -> bool:
+    """Whether a plain call must be a stream all the same: for models that answer no other way."""
+    facts = catalogue.model(body["model"])
+    return facts is not None and facts.stream_only
+
+
 def turns(content: Any) -> Any:
     """What `multimodal` accepts, as messages: a text, content items of one message, or messages already."""
+    if media.is_media(content) or isinstance(content, PathLike):
+        content = [content]
     if isinstance(content, str | bytes) or not isinstance(content, Iterable):
         return content
     parts = [content] if isinstance(content, Mapping) else list(content)
@@ -92,27 +112,14 @@ def _message(message: dict[str, Any], to: str) -> dict[str, Any]:
     content = message.get("content")
     if isinstance(content, str) and to == MULTIMODAL:
         return {**message, "content": [{"text": content}]}
-    return {**message, "content": [_item(part) for part in content]} if isinstance(content, list) else message
-
-
-def _item(part: Any) -> Any:
-    """A content item; a part in the chat protocol's spelling is respelled."""
-    if not isinstance(part, Mapping):
-        return {"text": part} if isinstance(part, str) else part
-    item = dict(part)
-    kind = str(item.pop("type", ""))
-    ours, inner = _RESPELLED.get(kind, ("", ""))
-    if isinstance(item.get(kind), Mapping):
-        item[ours] = item.pop(kind).get(inner)
-    refuse_files(item)
-    return item
+    return {**message, "content": media.spelled(content, "native")} if isinstance(content, list) else message
 
 
 def refuse_files(item: Any) -> None:
     """Raise when a content item has something else for a picture, video or sound than where it is or what it is."""
     for name in ("image", "video", "audio", "multi_images") if isinstance(item, Mapping) else ():
         for value in item[name] if isinstance(item.get(name), list) else [item.get(name)]:
-            if value is not None and not str(value).startswith(_SENT):
+            if value is not None and not str(value).startswith(media.ADDRESS):
                 hint = "pass a URL, or the bytes as a data: URI"
                 raise ConfigError(f"{name} cannot be sent from {str(value)[:60]!r}", hint=hint)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from qwenkit import catalogue
 from qwenkit.errors import APIError, ConfigError
-from qwenkit.protocol import billing, failures
+from qwenkit.protocol import billing, failures, media
 from qwenkit.protocol import options as checked
 from qwenkit.protocol.functions import several, wire_tools
 from qwenkit.protocol.lenient import Lenient
@@ -24,6 +25,8 @@ from qwenkit.types.response_options import ELSEWHERE, FRIENDLY, KNOWN
 from qwenkit.types.usage import Usage
 
 _CONVERSATION = Lenient.of(ConversationObject)
+# The one model that hears in this API; the usual ones for sound answer over chat alone.
+HEARING = "qwen3.8-omni-flash"
 # Built-in tools that need no settings, so that their name is enough.
 BUILT_IN = ("web_search", "web_extractor", "code_interpreter", "web_search_image", "image_search")
 _SETTINGS = {
@@ -38,6 +41,7 @@ def body(
     options: Mapping[str, Any],
     *,
     model: str,
+    usual: str = "",
     system: str = "",
     previous: Any = None,
     conversation: Any = None,
@@ -49,10 +53,12 @@ def body(
         raise ConfigError("a turn goes on from previous= or from conversation=, not from both", hint="leave one out")
     if system and "instructions" in options:
         raise ConfigError("system and instructions are the same thing here", hint="pass one of them")
-    wire: dict[str, Any] = {
-        "model": checked.model(model),
-        "input": prompt if isinstance(prompt, str) else items(prompt),
-    }
+    own = media.spelled(media.asked(options), "responses")
+    said = prompt if isinstance(prompt, str) and not own else media.attached(items(prompt), own, "input_text")
+    shown = list(media.parts(said)) if not isinstance(said, str) else []
+    model = _sensing(checked.model(model), usual, shown)
+    media.check(shown, model, len(own))
+    wire: dict[str, Any] = {"model": model, "input": said}
     if previous is not None:
         wire["previous_response_id"] = identity(previous, Response, "previous")
     if conversation is not None:
@@ -70,6 +76,18 @@ def body(
         wire["stream"] = True
     wire.update(checked.extra(options.get("extra")))
     return wire
+
+
+def _sensing(named: str, usual: str, shown: list[media.Part]) -> str:
+    """The model, chosen as in chat; for sound the one that hears here, and of those that do not none is asked."""
+    model = media.fit(named, usual, shown)
+    facts = catalogue.model(model)
+    if facts is None or facts.family != "omni" or facts.line == HEARING:
+        return model
+    if not named and model != usual:
+        return HEARING
+    hint = f"use model={HEARING!r}, or ask {model} with qwen.chat(…)"
+    raise ConfigError(f"{model} does not answer in the Responses API; nothing was sent", hint=hint)
 
 
 def items(prompt: Any) -> list[dict[str, Any]]:
@@ -93,7 +111,10 @@ def _items(turn: Any) -> list[dict[str, Any]]:
     if isinstance(turn, Message | Reply):
         return _from_chat(turn if isinstance(turn, Message) else turn.message)
     if isinstance(turn, Mapping):
-        return [dict(turn)]
+        item = dict(turn)
+        if item.get("content") is not None and not isinstance(item["content"], str):
+            item["content"] = media.spelled(item["content"], "responses", str(item.get("role")))
+        return [item]
     raise ConfigError(
         f"an input item cannot be of type {type(turn).__name__}",
         hint='use a string, a dict like {"role": "user", "content": "…"}, a reply, or qk.Message.user("…")',
@@ -104,7 +125,8 @@ def _from_chat(message: Message) -> list[dict[str, Any]]:
     """A chat message as items: tool calls and their results are items of their own here."""
     if message.role == "tool":
         return [{"type": "function_call_output", "call_id": message.tool_call_id or "", "output": message.text}]
-    found = [{"role": message.role, "content": message.content}] if message.content else []
+    content = media.spelled(message.content, "responses", message.role)
+    found = [{"role": message.role, "content": content}] if content else []
     for call in message.tool_calls or []:
         named = {name: (call.get("function") or {}).get(name) or "" for name in ("name", "arguments")}
         found.append({"type": "function_call", "call_id": call.get("id") or "", **named})

@@ -45,8 +45,6 @@ def check(body: dict[str, Any], facts: Model | None, stream: bool) -> None:
         raise ConfigError(f"{name} always thinks", hint=f"use a model that need not, such as {hybrid}")
     if wanted and facts.thinking == "no":
         raise ConfigError(f"{name} does not think", hint=f"use a model that can, such as {hybrid}")
-    if facts.stream_only and not stream:
-        raise ConfigError(f"{name} answers only as a stream", hint="use .stream(…) and .finish() for the whole reply")
     if facts.thinking_needs_stream and not stream and (facts.thinking == "on" if wanted is None else wanted):
         raise ConfigError(f"{name} thinks only in a stream", hint="use .stream(…), or switch it off: thinking=False")
     budget = body.get("thinking_budget")

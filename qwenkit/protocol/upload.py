@@ -6,7 +6,7 @@ A body of bytes would hold 500 MB in memory, and a plain iterator could not be s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 class Upload:
-    """The form: `fields`, then the file `name` of `size` bytes that `opener` opens."""
+    """The form: `fields`, then the file `name` of `size` bytes that `opener` opens. A trace hides `secrets`."""
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Upload:
         size: int,
         opener: Opener,
         seen: Callable[[int], None] | None = None,
+        secrets: Collection[str] = (),
     ) -> None:
         import hashlib  # here, because every client loads this module and few upload
         import mimetypes
@@ -33,12 +34,14 @@ class Upload:
         told = [*fields.items(), (name, str(size))]
         boundary = hashlib.sha256(repr(told).encode()).hexdigest()[:32]  # the same form looks the same in every trace
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        head = "".join(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
-            for field, value in fields.items()
-        )
-        head += f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(name)}"\r\n'
-        self._head = f"{head}Content-Type: {kind}\r\n\r\n".encode()
+
+        def head(fields: Mapping[str, str]) -> bytes:
+            part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+            told = "".join(f'{part}"{field}"\r\n\r\n{value}\r\n' for field, value in fields.items())
+            return f'{told}{part}"file"; filename="{_quoted(name)}"\r\nContent-Type: {kind}\r\n\r\n'.encode()
+
+        self._head = head(fields)
+        self._masked = head({field: "…" if field in secrets else value for field, value in fields.items()})
         self._tail = f"\r\n--{boundary}--\r\n".encode()
         self._size, self._opener = size, opener
         self._seen = seen or (lambda sent: None)
@@ -58,11 +61,13 @@ class Upload:
         yield self._tail
 
     def shown(self) -> bytes:
-        """The form as a trace shows it: the file cut short."""
+        """The form as a trace shows it: the file cut short, or counted if it is no text, and no secrets."""
         with self._opener() as file:
             beginning = file.read(_SHOWN)
+        if b"\0" in beginning:
+            return self._masked + f"({self._size:,} bytes)".encode() + self._tail
         rest = self._size - len(beginning)
-        return self._head + beginning + (f"… {rest:,} more bytes".encode() if rest else b"") + self._tail
+        return self._masked + beginning + (f"… {rest:,} more bytes".encode() if rest else b"") + self._tail
 
 
 def _quoted(name: str) -> str:

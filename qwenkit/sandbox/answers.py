@@ -75,15 +75,15 @@ class Letterhead:
 
     def events(self, answers: list[Answer], usage: Json | None) -> Iterator[bytes]:
         """The stream, event by event; several choices take turns. `usage` None leaves the usage chunk out."""
-        turns = itertools.zip_longest(*(self._steps(answer, index) for index, answer in enumerate(answers)))
+        turns = itertools.zip_longest(*(self.steps(answer, index) for index, answer in enumerate(answers)))
         for step in itertools.chain.from_iterable(turns):
             if step is not None:
-                yield self._event([step], None)
+                yield self.event([step], None)
         if usage is not None:
-            yield self._event([], usage)
+            yield self.event([], usage)
         yield DONE
 
-    def _event(self, choices: list[Json], usage: Json | None) -> bytes:
+    def event(self, choices: list[Json], usage: Json | None) -> bytes:
         chunk = {
             "choices": choices,
             "object": "chat.completion.chunk",
@@ -95,7 +95,7 @@ class Letterhead:
         }
         return f"data: {json.dumps(chunk, ensure_ascii=False, separators=(',', ':'))}\n\n".encode("utf-8", "replace")
 
-    def _steps(self, answer: Answer, index: int) -> Iterator[Json]:
+    def steps(self, answer: Answer, index: int) -> Iterator[Json]:
         """One choice, delta by delta."""
         opening: Json = {"role": "assistant"}
         if not answer.calls or answer.tokens or self.thinking:

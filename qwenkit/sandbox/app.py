@@ -27,8 +27,9 @@ from qwenkit.sandbox.routing import Verb, routes
 from qwenkit.sandbox.service import Service
 
 LARGEST_BODY = 16 * 1024 * 1024  # the shared hosts' limit
-UPLOADS = "/compatible-mode/v1/files"
+LARGEST_OF_WORKSPACE = 64 * 1024 * 1024  # of a workspace's host, for which its header stands here
 LARGEST_UPLOAD = 151 * 1024 * 1024  # a file of 150 MB and the form around it
+UPLOADS = ("/compatible-mode/v1/files", "/oss-upload")
 WHAT = (
     "This is the qwenkit sandbox, a small program on this machine that speaks the DashScope protocols for lessons and "
     "tests. It is not Qwen and sends nothing anywhere."
@@ -69,7 +70,8 @@ class App:
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = Headers(scope=scope), scope["path"]
         auth.check_neighbour(headers)
-        body = await _read(receive, LARGEST_UPLOAD if path == UPLOADS else LARGEST_BODY)
+        most = LARGEST_OF_WORKSPACE if headers.get("x-dashscope-workspace") else LARGEST_BODY
+        body = await _read(receive, LARGEST_UPLOAD if path in UPLOADS else most)
         scope["state"]["body"] = body
         query = QueryParams(scope["query_string"])
         self.service.journal.note(

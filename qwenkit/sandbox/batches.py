@@ -182,7 +182,7 @@ async def _carried_out(service: Service, job: Json, line: Line) -> tuple[bool, J
 async def _chat(service: Service, body: Json, request_id: str) -> Json:
     from qwenkit.sandbox.chat import completed
 
-    return completed(service, body, request_id)
+    return await completed(service, body, request_id)
 
 
 async def _embeddings(service: Service, body: Json, request_id: str) -> Json:

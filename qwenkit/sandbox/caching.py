@@ -101,4 +101,5 @@ def _text(content: Any) -> str:
         return content or ""
     if isinstance(content, list):
         return "".join(_text(part) for part in content)
-    return str(content["text"]) if "text" in content else json.dumps(content, sort_keys=True)
+    told = {name: value for name, value in content.items() if name != "perceived"}  # its digest is there
+    return str(content["text"]) if "text" in content else json.dumps(told, sort_keys=True)

@@ -39,7 +39,7 @@ async def generation(service: Service, request: Request) -> Response:
         other: Response = await import_module(f"qwenkit.sandbox.{_OTHERS[kind]}").generation(service, request, body)
         return other
     native = read(body, request.url.path, stream)
-    done = answered(service, native.order)
+    done = await answered(service, native.order, request)
     options = native.order.body.get("search_options") or {}
     strategy = options.get("search_strategy") or "turbo"
     plugins = {"search": {"count": 1, "strategy": strategy}} if done.pages else {}
@@ -55,7 +55,10 @@ def elsewhere(body: dict[str, Any], path: str) -> str:
     """The endpoint of a model that is on this path and does not chat; empty when it does."""
     name = body.get("model")
     model = catalogue.model(name) if isinstance(name, str) and path == MULTIMODAL else None
-    return model.endpoint if model and model.endpoint in _OTHERS else ""
+    if model is None:
+        return ""
+    kind = "recognition" if model.family == "asr" and model.endpoint == "chat" else model.endpoint
+    return kind if kind in _OTHERS else ""
 
 
 def _tool_info(service: Service, order: Order) -> dict[str, Any]:

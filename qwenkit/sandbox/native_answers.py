@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qwenkit.sandbox.native_orders import NativeOrder
 
 Json = dict[str, Any]
+_MODALITIES = ("text_tokens", "image_tokens", "video_tokens", "audio_tokens")  # in the details of a prompt
 
 
 def frame(number: int, event: str, status: int, data: Json, extra: str = "") -> bytes:
@@ -112,12 +113,16 @@ class NativeLetterhead:
         said = self.spent.reasoning + self.spent.written
         bill: Json = {"total_tokens": self.prompt + said, "input_tokens": self.prompt, "output_tokens": said}
         if self.native.multimodal:
-            bill["input_tokens_details"] = {"text_tokens": self.prompt}
+            parts = {name: count for name, count in self.details.items() if name.endswith(_MODALITIES)}
+            bill["input_tokens_details"] = parts or {"text_tokens": self.prompt}
+            bill |= {name: count for name, count in parts.items() if name != "text_tokens"}
             bill["output_tokens_details"] = {"text_tokens": self.spent.written}
         if self.native.order.thinking:
             bill.setdefault("output_tokens_details", {})["reasoning_tokens"] = self.spent.reasoning
         if self.native.multimodal or any(self.details.values()):
-            bill["prompt_tokens_details"] = self.details
+            bill["prompt_tokens_details"] = {
+                name: count for name, count in self.details.items() if not name.endswith(_MODALITIES)
+            }
         return {**bill, "plugins": self.plugins} if self.plugins else bill
 
     def _choice(self, bits: list[Bit], finish_reason: str, index: int, of: int) -> Json:

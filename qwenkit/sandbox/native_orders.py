@@ -24,6 +24,7 @@ WRONG_PATH = "url error, please check url！"
 # Not a matter of chat, or said elsewhere: only the header makes a stream.
 _NOT_CHAT = ("result_format", "incremental_output", "model", "messages", "stream", "stream_options")
 _MODALITIES = ("text", "image", "video", "audio", "input_audio")
+_KNOBS = ("cache_control", "fps", "min_pixels", "max_pixels", "total_pixels")  # that an item may have beside them
 _MODAL = "The item of content should be a message of a certain modal."
 _NO_URL = "The provided URL does not appear to be valid. Ensure it is correctly formatted."
 _URL = re.compile(r"https?://|data:|oss://")
@@ -131,7 +132,7 @@ def _part(item: Any) -> Json:
         part = {"type": f"{kind}_url", f"{kind}_url": {"url": value}}
     if kind == "audio":
         part = {"type": "input_audio", "input_audio": {"data": value}}
-    return {**part, "cache_control": item["cache_control"]} if item.get("cache_control") else part
+    return part | {name: item[name] for name in _KNOBS if item.get(name) is not None}
 
 
 def _object(value: Any, name: str) -> Json:

@@ -22,15 +22,22 @@ from qwenkit.sandbox.response_order import Asked
 from qwenkit.sandbox.service import Service
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from qwenkit.sandbox.builtin import Step
     from qwenkit.sandbox.mind import Answer
+    from qwenkit.sandbox.perceiving import Perception
 
 
-def respond(service: Service, asked: Asked, seed: str, session_cache: bool) -> tuple[list[Produced], Json]:
+async def respond(
+    service: Service, asked: Asked, seed: str, session_cache: bool, request: Request
+) -> tuple[list[Produced], Json]:
     """The items of the output, and what the response says of them: how it ended, and what it costs."""
     from qwenkit.sandbox.asking import ask
+    from qwenkit.sandbox.perceiving import perceived
 
-    order, steps = asked.order, list["Step"]()
+    seen = await perceived(service, asked.order, request)
+    order, steps = seen.order, list["Step"]()
     (answer,) = ask(service, order)
     if not answer.calls and (steps := builtin.steps(service, asked, seed)):
         searched = any(step.item["type"] == "web_search_call" for step in steps)
@@ -49,7 +56,7 @@ def respond(service: Service, asked: Asked, seed: str, session_cache: bool) -> t
     told: Json = {"status": "completed", "output": [each.item for each in named]}
     if answer.finish_reason == "length":
         told |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-    return named, told | {"usage": _usage(service, asked, order, thought, session_cache, builtin.counts(steps))}
+    return named, told | {"usage": _usage(service, asked, order, seen, thought, session_cache, builtin.counts(steps))}
 
 
 def _reasoning(pieces: list[str]) -> list[Produced]:
@@ -70,13 +77,16 @@ def _said(answer: Answer, seed: str) -> Iterator[Produced]:
         yield Produced({"type": FUNCTION_CALL, "status": "completed", **named}, tokens.split(call.arguments))
 
 
-def _usage(service: Service, asked: Asked, order: Order, answer: Answer, session_cache: bool, used: Json) -> Json:
+def _usage(
+    service: Service, asked: Asked, order: Order, seen: Perception, answer: Answer, session_cache: bool, used: Json
+) -> Json:
     """A chat's bill in the words of this API, with what the built-in tools did."""
     tools = asked.body.get("tools") or []
-    count = tokens.count_messages(order.messages)
-    count += tokens.count(json.dumps(tools, ensure_ascii=False)) if tools else 0
+    text = tokens.count_messages(order.messages)
+    text += tokens.count(json.dumps(tools, ensure_ascii=False)) if tools else 0
+    count = text + seen.tokens
     shown = _marked(order.messages) if session_cache else order.messages
-    cached = service.cache.details(order.model.line, shown, count, service.clock())
+    cached = service.cache.details(order.model.line, shown, count, service.clock()) | seen.details(text)
     bill = usage([answer], count, cached, True)
     counted = {
         "input_tokens": bill["prompt_tokens"],

@@ -115,7 +115,8 @@ def _part(part: Json, model: Model) -> Json:
         return {"type": "text", "text": part["text"]}
     place, name = _MEDIA.get(kind, ("", ""))
     if isinstance(part.get(place), str) and (kind != "input_file" or model.line == _READER):
-        return {"type": name, name: {"url": part[place]}}
+        knobs = {name: part[name] for name in ("fps", "min_pixels", "max_pixels") if part.get(name) is not None}
+        return {"type": name, name: {"url": part[place]}, **knobs}
     if kind == "input_audio":
         told = part.get("audio_url") or part.get("data")
         return {"type": "input_audio", "input_audio": {"data": told, "format": part.get("format")}}

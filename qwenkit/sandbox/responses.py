@@ -50,7 +50,7 @@ async def create(service: Service, request: Request) -> Response:
     opening = _opening(body, seed, int(service.clock()))
     try:
         asked = read(service, body, seed)
-        produced, made = respond(service, asked, seed, request.headers.get(SESSION_CACHE) == "enable")
+        produced, made = await respond(service, asked, seed, request.headers.get(SESSION_CACHE) == "enable", request)
     except Refusal as refusal:
         if body.get("stream") is not True:
             raise

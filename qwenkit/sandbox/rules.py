@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from qwenkit.catalogue import Model
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.messages import all_words, check_messages
+from qwenkit.sandbox.omni import check_speech, speaks
 from qwenkit.sandbox.order import EFFORTS, Body, Order, asked_model, thinks, tool_name
 from qwenkit.sandbox.searching import STRATEGIES
 from qwenkit.sandbox.translating import check_translation
@@ -231,6 +232,8 @@ def check(body: Body) -> Order:
             raise Refusal(clash.code, clash.text, reached=True)
     if model.family == "mt":
         check_translation(order)
+    if speaks(order):
+        check_speech(order)
     return order
 
 

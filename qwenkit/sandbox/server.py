@@ -14,6 +14,7 @@ import contextlib
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 import weakref
@@ -176,6 +177,8 @@ class _Running:
             self._thread.join(_PATIENCE)
         self._bound.close()
         self._service.store.close()
+        if voice := sys.modules.get("qwenkit.sandbox.voice"):
+            voice.hush()  # its worker; another sandbox that has more to say starts it again
 
 
 def _bind(port: int) -> socket.socket:

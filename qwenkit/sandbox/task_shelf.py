@@ -24,7 +24,8 @@ _ACCOUNT = {"api_key_id": "1001", "caller_uid": "2002", "caller_parent_id": "200
 
 @dataclass(frozen=True)
 class Task:
-    """One task. `kind` is the service path it was posted to; moments are Unix seconds, 0 for not yet."""
+    """One task. `kind` is the service path it was posted to; moments are Unix seconds, 0 for not yet; `demand` is how
+    it behaves while it runs (see `tasks.Demand`)."""
 
     id: str
     kind: str
@@ -37,6 +38,7 @@ class Task:
     ended: float = 0.0
     output: Json = field(default_factory=dict)
     usage: Json = field(default_factory=dict)
+    demand: Json = field(default_factory=lambda: {"parts": 1})
 
 
 class Tasks:
@@ -48,10 +50,10 @@ class Tasks:
             "CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, submitted REAL NOT NULL, facts TEXT NOT NULL)"
         )
 
-    def add(self, kind: str, model: str, body: Json, request_id: str, now: float) -> Task:
+    def add(self, kind: str, model: str, body: Json, request_id: str, now: float, demand: Json) -> Task:
         """A new task; its id follows from the request's, so that it repeats."""
         name = str(uuid.UUID(hex=digest(f"task/{request_id}")[:32], version=4))
-        task = Task(name, kind, model, request_id, body, submitted=now)
+        task = Task(name, kind, model, request_id, body, submitted=now, demand=demand)
         self.save(task)
         return task
 

@@ -3,7 +3,8 @@
 A family that answers later registers a worker for its service path and hands its body to `submit`. Nothing runs in the
 background: a task moves one state each time it is asked for, PENDING, RUNNING, then its end, and its work is done in
 that last step. So the same polls always see the same states, and a task nobody asks for waits. Listing moves nothing.
-Times are China's, as the service writes them.
+A `Demand` keeps it RUNNING for more looks, or until so many seconds of the sandbox's clock are over, and says how many
+parts it has. Times are China's, as the service writes them.
 """
 
 from __future__ import annotations
@@ -31,10 +32,20 @@ PATIENCE = 3 * 3600.0  # seconds after which a task without a result is given up
 
 
 class Outcome(NamedTuple):
-    """What a task's work gave: fields of `output`, and the bill."""
+    """What a task's work gave: fields of `output`, and the bill; how many parts failed, and whether that is counted."""
 
     output: Json
     usage: Json
+    failed: int = 0
+    metrics: bool = True
+
+
+class Demand(NamedTuple):
+    """How many parts a task has, for how many more looks it runs, and for how many seconds at least."""
+
+    parts: int = 1
+    looks: int = 0
+    seconds: float = 0.0
 
 
 Worker = Callable[[Service, Task, str], Awaitable[Outcome]]
@@ -52,11 +63,12 @@ def must_be_async(request: Request) -> None:
         raise Refusal("AccessDenied", NO_SYNC)
 
 
-def submit(service: Service, request: Request, body: Json) -> Response:
+def submit(service: Service, request: Request, body: Json, demand: Demand | None = None) -> Response:
     """Take a body in as a task of the path it was posted to. The asynchronous header is a must."""
     must_be_async(request)
     kind = request.url.path.partition("/services/")[2]
-    task = service.shelf(Tasks).add(kind, str(body["model"]), body, request.state.request_id, service.clock())
+    asked = (demand or Demand())._asdict()
+    task = service.shelf(Tasks).add(kind, str(body["model"]), body, request.state.request_id, service.clock(), asked)
     return _answer(request, output={"task_status": task.status, "task_id": task.id})
 
 
@@ -71,27 +83,32 @@ async def query(service: Service, request: Request) -> Response:
         shelf.save(task)
     times = {"submit_time": task.submitted, "scheduled_time": task.scheduled, "end_time": task.ended}
     told = {name: stamp(moment) for name, moment in times.items() if moment}
-    output = {"task_id": task.id, "task_status": task.status, **told, **_metrics(), **task.output}
+    metrics = {} if task.status == "SUCCEEDED" else _metrics(task.demand["parts"])
+    output = {"task_id": task.id, "task_status": task.status, **told, **metrics, **task.output}
     return _answer(request, output=output, **({"usage": task.usage} if task.usage else {}))
 
 
 async def _moved(service: Service, task: Task, root: str) -> Task:
-    now = service.clock()
+    now, demand = service.clock(), Demand(**task.demand)
     try:
         if now > task.submitted + PATIENCE:
             raise Refusal("InternalError.Timeout", "The task timed out.")
         if task.status == "PENDING":
             return replace(task, status="RUNNING", scheduled=now)
+        if demand.looks or now < task.submitted + demand.seconds:
+            return replace(task, demand=demand._replace(looks=max(demand.looks - 1, 0))._asdict())
         done = await WORKERS[task.kind](service, task, root)
     except Refusal as refusal:
-        output = {"code": refusal.code, "message": refusal.flat("")["message"], **_metrics(failed=1)}
+        told = {"code": refusal.code, "message": refusal.flat("")["message"]}
+        output = {**told, **_metrics(demand.parts, failed=demand.parts)}
         return replace(task, status="FAILED", ended=now, output=output)
-    output = {**done.output, **_metrics(succeeded=1)}
-    return replace(task, status="SUCCEEDED", ended=now, output=output, usage=done.usage)
+    counted = _metrics(demand.parts, demand.parts - done.failed, done.failed) if done.metrics else {}
+    status = "FAILED" if done.failed == demand.parts else "SUCCEEDED"
+    return replace(task, status=status, ended=now, output={**done.output, **counted}, usage=done.usage)
 
 
-def _metrics(succeeded: int = 0, failed: int = 0) -> Json:
-    return {"task_metrics": {"TOTAL": 1, "SUCCEEDED": succeeded, "FAILED": failed}}
+def _metrics(total: int, succeeded: int = 0, failed: int = 0) -> Json:
+    return {"task_metrics": {"TOTAL": total, "SUCCEEDED": succeeded, "FAILED": failed}}
 
 
 async def cancel(service: Service, request: Request) -> Response:
@@ -118,6 +135,8 @@ ROUTES: list[Verb] = [
     ("GET", "/api/v1/tasks", every),
     ("GET", "/api/v1/tasks/", every),
     ("GET", _TASK, query),
+    ("GET", f"{_TASK}/", query),  # with a slash as the official SDK asks when it is awaited
     ("POST", _TASK, query),
     ("POST", f"{_TASK}/cancel", cancel),
+    ("POST", f"{_TASK}/cancel/", cancel),
 ]

@@ -126,6 +126,12 @@ class Crossing:
         raise bare(error)
 
 
+def within(length: int | str | None, most: int | None) -> None:
+    """Raise when so many bytes, counted or announced, are more than a request wants to read."""
+    if most is not None and length is not None and str(length).isdecimal() and int(length) > most:
+        raise TransportError(f"the answer is longer than {most:,} bytes", kind="protocol", hint="open it in a browser")
+
+
 def told(body: bytes, request: Request) -> bytes:
     """The body, without the key where a proxy echoes the request into its answer."""
     if not request.key:

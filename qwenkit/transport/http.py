@@ -15,7 +15,7 @@ import httpx
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Answer, Flow, Pause, Request, Run, Step, Together
-from qwenkit.transport.crossing import Crossing, encoded, outgoing, proxy_for, tls_for, told
+from qwenkit.transport.crossing import Crossing, encoded, outgoing, proxy_for, tls_for, told, within
 from qwenkit.transport.observer import Observer, Watches
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Driver:
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=OpenBody(response, watches))
-            body = told(_read(response), step)
+            body = told(_read(response, step.most), step)
         watches.received(body)
         watches.finished()
         return Answer(response.status_code, response.headers, body)
@@ -124,11 +124,20 @@ class OpenBody:
         self._response.close()
 
 
-def _read(response: httpx.Response) -> bytes:
+def _read(response: httpx.Response, most: int | None) -> bytes:
     try:
+        within(response.headers.get("content-length"), most)
         if encoded(response):
             return response.read()
         chunks: Any = response.stream
-        return b"".join(chunks)
+        return b"".join(chunks if most is None else _counted(chunks, most))
     finally:
         response.close()
+
+
+def _counted(chunks: Iterator[bytes], most: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        within(size, most)
+        yield chunk

@@ -11,7 +11,7 @@ import httpx
 
 from qwenkit.errors import QwenError
 from qwenkit.protocol.flow import Answer, Flow, Pause, Request, Run, Step, Together
-from qwenkit.transport.crossing import Crossing, encoded, outgoing, told
+from qwenkit.transport.crossing import Crossing, encoded, outgoing, told, within
 from qwenkit.transport.observer import Observer, Watches
 from qwenkit.transport.pools import ManyPools
 from qwenkit.transport.working import work_async
@@ -81,7 +81,7 @@ class AsyncDriver:
             watches.answered(response.status_code, response.headers)
             if step.stream and response.status_code < 300:
                 return Answer(response.status_code, response.headers, opened=AsyncOpenBody(response, watches))
-            body = told(await _aread(response), step)
+            body = told(await _aread(response, step.most), step)
         watches.received(body)
         watches.finished()
         return Answer(response.status_code, response.headers, body)
@@ -144,11 +144,17 @@ class AsyncOpenBody:
         await self._response.aclose()
 
 
-async def _aread(response: httpx.Response) -> bytes:
+async def _aread(response: httpx.Response, most: int | None) -> bytes:
     try:
+        within(response.headers.get("content-length"), most)
         if encoded(response):
             return await response.aread()
-        chunks: Any = response.stream
-        return b"".join([chunk async for chunk in chunks])
+        stream: Any = response.stream
+        chunks, size = [], 0
+        async for chunk in stream:
+            chunks.append(chunk)
+            size += len(chunk)
+            within(size, most)
+        return b"".join(chunks)
     finally:
         await response.aclose()

@@ -22,7 +22,8 @@ class Entry(msgspec.Struct, frozen=True):
     completion: int = 0
     reasoning: int = 0
     cached: int = 0
-    audio: int = 0
+    audio: int = 0  # heard and spoken
+    audio_out: int = 0  # spoken
     image: int = 0
     cost: Cost | None = None
     latency: float | None = None
@@ -30,6 +31,9 @@ class Entry(msgspec.Struct, frozen=True):
     request_id: str = ""
     ok: bool = True
     tools: dict[str, int] = {}  # built-in tools the service used, and how often
+    seconds: float = 0.0  # of a clip made, or of a recording heard
+    images: int = 0  # drawn
+    characters: int = 0  # spoken
     parts: list[dict[str, Any]] = []  # what the service billed it in, as on the wire (`x_details` of a response)
 
     @property

@@ -11,9 +11,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+_OURS = ("extra", "spoken")  # no wire fields
+
 
 class Message(msgspec.Struct, omit_defaults=True, repr_omit_defaults=True):
-    """One message. `content` is a string or a list of parts; `extra` holds wire fields this class does not name."""
+    """One message. `content` is a string or a list of parts; `extra` holds wire fields this class does not name.
+
+    `spoken` is the sound of an answer that was spoken: for those who look at the history, never sent.
+    """
 
     role: str
     content: str | list[dict[str, Any]] | None = None
@@ -23,6 +28,7 @@ class Message(msgspec.Struct, omit_defaults=True, repr_omit_defaults=True):
     reasoning_content: str | None = None
     partial: bool | None = None
     extra: dict[str, Any] = {}
+    spoken: Any = None
 
     @classmethod
     def system(cls, content: str) -> Message:
@@ -47,7 +53,7 @@ class Message(msgspec.Struct, omit_defaults=True, repr_omit_defaults=True):
             return turn
         if isinstance(turn, str):
             return cls.user(turn)
-        known = {name: turn[name] for name in cls.__struct_fields__ if name in turn and name != "extra"}
+        known = {name: turn[name] for name in cls.__struct_fields__ if name in turn and name not in _OURS}
         return cls(**known, extra={name: value for name, value in turn.items() if name not in known})
 
     def cached(self) -> Message:

@@ -95,4 +95,4 @@ MEDIA = frozenset({"images", "video", "fps", "min_pixels", "max_pixels", "high_r
 FRIENDLY = frozenset({"thinking", "schema", "prefix", "extra", "timeout"}) | MEDIA
 KNOWN = frozenset(ChatOptions.__annotations__)
 NATIVE_ONLY = frozenset(NativeOptions.__annotations__) - KNOWN
-NATIVE = (KNOWN | NATIVE_ONLY) - {"stream_options", "modalities", "audio"}
+NATIVE = (KNOWN | NATIVE_ONLY) - {"stream_options", "modalities", "audio", "speak"}

@@ -7,7 +7,7 @@ connections nor knows HTML; `reply.raw` decodes the stored bytes on demand, so u
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,9 @@ from qwenkit.types._shown import Shown
 from qwenkit.types.message import Message
 from qwenkit.types.tools import Round, ToolRun
 from qwenkit.types.usage import Cost, Usage
+
+if TYPE_CHECKING:
+    from qwenkit.types.audio import Audio
 
 
 class TopLogprob(msgspec.Struct, frozen=True, repr_omit_defaults=True):
@@ -81,6 +84,7 @@ class Reply(Shown):
     """A finished answer. `print(reply)` gives the text; a cell that ends in it shows a card."""
 
     __slots__ = (
+        "audio",
         "body",
         "choices",
         "created",
@@ -108,6 +112,7 @@ class Reply(Shown):
         prefix: str = "",
         schema: Any = None,
         rounds: list[Round] | None = None,
+        audio: Audio | None = None,
     ) -> None:
         self.choices = choices or []
         self.usage = usage
@@ -120,6 +125,7 @@ class Reply(Shown):
         self.prefix = prefix
         self.schema = schema
         self.rounds = rounds or []
+        self.audio = audio  # the answer as it was spoken, when `speak` asked for that
 
     @property
     def text(self) -> str:
@@ -238,3 +244,4 @@ class Piece(msgspec.Struct, gc=False, repr_omit_defaults=True):
     usage: Usage | None = None
     logprobs: list[TokenLogprob] | None = None
     ran: ToolRun | None = None
+    audio: bytes = b""  # 16-bit mono samples of a spoken answer, at 24 kHz

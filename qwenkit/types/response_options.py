@@ -15,6 +15,10 @@ class ResponseOptions(TypedDict, total=False):
 
     # friendly
     thinking: bool | str
+    images: list[Any]
+    video: Any
+    audio: Any
+    fps: float
     session_cache: bool
     extra: Mapping[str, Any]
     timeout: float
@@ -33,7 +37,7 @@ class ResponseOptions(TypedDict, total=False):
     metadata: Mapping[str, str]
 
 
-FRIENDLY = frozenset({"thinking", "session_cache", "extra", "timeout"})
+FRIENDLY = frozenset({"thinking", "session_cache", "extra", "timeout", "images", "video", "audio", "fps"})
 KNOWN = frozenset(ResponseOptions.__annotations__)
 
 # What users of chat and of other libraries look for.

@@ -21,7 +21,7 @@ class Task(Shown):
     `output` is everything the service says about it, `urls` what it made; both are gone a day after it ended.
     """
 
-    __slots__ = ("body", "id", "model", "output", "receipt", "status", "usage")
+    __slots__ = ("body", "id", "model", "output", "receipt", "status", "usage", "waited")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Task(Shown):
         self.model = model
         self.receipt = receipt or Receipt()
         self.body = body
+        self.waited: float | None = None  # seconds somebody here has waited for it
 
     @property
     def done(self) -> bool:

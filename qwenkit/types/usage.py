@@ -36,6 +36,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     seconds: float | None = None
+    images: int = 0  # that were drawn
+    characters: int = 0  # that were spoken
     tools: dict[str, int] = {}  # built-in tools the service used, and how often
     parts: list[dict[str, Any]] = []  # what a response was billed in, as on the wire (`x_details`)
 

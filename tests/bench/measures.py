@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.bench.drawing import drawing
+from tests.bench.pictures import pictures
+from tests.bench.players import players
 from tests.bench.processes import Failed, fresh
 from tests.bench.starts import first_answer, importing
+from tests.bench.voices import voices
 from tests.bench.works import Figures
 
 Round = dict[str, Figures]
@@ -141,6 +144,20 @@ _CROWD_GOALS = (
     Goal("qwenkit-async", "p99 ≤ 3x p50", lambda each: each["qwenkit-async"]["p99"] / each["qwenkit-async"]["p50"], 3),
     _ahead("qwenkit-async", "openai-async", 1.8),
 )
+_PLAYER_GOALS = (
+    Goal("qwenkit", "10x smaller", lambda each: each["IPython"]["notebook"] / each["qwenkit"]["notebook"], 10, True),
+    _at_most("qwenkit", "notebook", 60, "≤ 60 kB"),
+    _at_most("qwenkit", "cpu", 15, "≤ 15 ms"),
+)
+_PICTURE_GOALS = (
+    _ahead("qwenkit", "IPython", 20),
+    Goal("qwenkit", "40x smaller", lambda each: each["IPython"]["notebook"] / each["qwenkit"]["notebook"], 40, True),
+    _at_most("qwenkit", "notebook", 150, "≤ 150 kB"),
+)
+_VOICE_GOALS = (
+    _at_most("qwenkit", "error", 5, "≤ 5 % CER/WER"),
+    _at_most("qwenkit", "false", 0, "no false accept"),
+)
 MEASURES = (
     Measure("import", "import, beyond a bare interpreter", "ms", importing,
             ("python", *_SYNC, "qwenkit.Client"), "httpx", _IMPORT_GOALS, over="python"),
@@ -162,6 +179,12 @@ MEASURES = (
     Measure("drawing", "drawing 100 tokens a second in a kernel, beyond the bare loop", "% of a core", drawing,
             ("loop", "loop again", "print", "show"), None, (_at_most("show", "cpu", 3, "≤ 3 %"),),
             300, 100, over="loop"),
+    Measure("players", "a sound as a player in the notebook", "ms/s of sound", players,
+            ("IPython", "IPython again", "qwenkit"), "IPython", _PLAYER_GOALS, 10, 10),
+    Measure("pictures", "four pictures of 1024 px shown and saved in the notebook", "ms", pictures,
+            ("IPython", "IPython again", "qwenkit"), "IPython", _PICTURE_GOALS),
+    Measure("voice", "the sandbox's voice through its ears, and speech they cannot know", "ms/s of sound", voices,
+            ("qwenkit",), None, _VOICE_GOALS, 4, 2),
     Measure("memory", "what a long stream leaves behind", "µs/chunk", partial(_work, "memory"),
             ("httpx", "httpx again", "qwenkit"), "httpx",
             (_at_most("qwenkit", "growth", 1, "≤ 1 MB beyond its text"),), 200_000, 60_000),

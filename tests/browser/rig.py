@@ -26,7 +26,13 @@ from nbformat import v4
 
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--force-color-profile=srgb",
+    "--autoplay-policy=no-user-gesture-required",
+]
 PATIENCE = 60.0
 # Off-screen cells leave the page in the default mode, and their pictures with them.
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"}}

@@ -40,12 +40,6 @@ def test_a_text_model_on_the_multimodal_path(dash):
     assert refused(response) == (400, "InvalidParameter", "url error, please check url！")
 
 
-@pytest.mark.parametrize("model", ["qwen-tts", "qwen-image-plus"])
-def test_what_the_sandbox_does_not_do_yet_it_says(dash, model):
-    response = dash.MultiModalConversation.call(model=model, text="Hello", voice="Cherry")
-    assert refused(response) == (400, "InvalidParameter", f"The sandbox cannot answer for {model} yet.")
-
-
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 from http import HTTPStatus
+from pathlib import Path
 
 import dashscope
 import pytest
 from dashscope.v2 import errors as newer
 
+DATA = Path(__file__).parents[2] / "data"
 ASK = [{"role": "user", "content": "What is 17 * 23?"}]
 ITEMS = [{"role": "user", "content": [{"text": "What is 17 * 23?"}]}]
 RAIN = {
@@ -217,10 +220,11 @@ def test_a_multimodal_answer_is_a_list(dash):
 
 
 def test_the_founding_picture_question(dash):
-    """No parameters, a URL and a question, to a model of the newer family; the sandbox says that it cannot see."""
-    ask = [{"role": "user", "content": [{"image": "https://example.com/dog.png"}, {"text": "What is it?"}]}]
+    """No parameters, a picture and a question, to a model of the newer family."""
+    plate = "data:image/png;base64," + base64.b64encode((DATA / "plate.png").read_bytes()).decode()
+    ask = [{"role": "user", "content": [{"image": plate}, {"text": "What is it?"}]}]
     response = dash.MultiModalConversation.call(model="qwen3.5-plus", messages=ask)
-    assert "sandbox" in response.output.choices[0].message.content[0]["text"]
+    assert "plate" in response.output.choices[0].message.content[0]["text"]
 
 
 def test_a_multimodal_stream(dash):

@@ -1,11 +1,13 @@
 """What the founding documents print must work: their requests over a bare HTTP client, their SDK calls unmodified.
 
-Pictures, speech and applications have tests of their own; here is every text sample.
+Speech, drawing and applications have tests of their own; here is every text sample and what looks at pictures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 
 from qwenkit.protocol.chat_stream import ChatFold
 from qwenkit.protocol.sse import EventDecoder
+from qwenkit.sandbox.results import Results
 
 WEATHER = {
     "type": "function",
@@ -27,6 +30,10 @@ WEATHER = {
         },
     },
 }
+SILENCE = (  # half a second of it, as WAV
+    "data:audio/wav;base64,UklGRmAAAABXQVZFZm10IBAAAAABAAEAZAAAAGQAAAABAAgAZGF0YTwAAACAgICAgICAgICA"
+    "gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIA="
+)
 DOT = (  # a picture of 12 x 12 pixels
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAwAAAAMCAIAAADZF8uwAAAAF0lEQVR42mM8ISfHQAgwMRABRhXRWxEA2C0BHAdrQ0cAAAAASUVORK5CYII="
 )
@@ -104,7 +111,7 @@ def test_a_chinese_tool_is_called_and_its_result_told(post):
     [
         ("qwen-vl-plus", {"type": "image_url", "image_url": {"url": DOT}}, "这张图片是什么？"),
         ("qwen3-vl-plus", {"type": "image_url", "image_url": {"url": DOT}}, "描述这张图的内容"),
-        ("qwen-audio-turbo", {"type": "audio_url", "audio_url": {"url": "data:;base64,AAAA"}}, "这段音频说了什么？"),
+        ("qwen-audio-turbo", {"type": "audio_url", "audio_url": {"url": SILENCE}}, "这段音频说了什么？"),
     ],
 )
 def test_pictures_and_sound_are_accepted_as_parts(post, model, part, question):
@@ -132,8 +139,8 @@ OLD_RESPONSES = "/api/v2/apps/protocols/compatible-mode/v1"
 
 
 def test_the_responses_sample_works_at_its_founding_address(box):
-    client = openai.OpenAI(api_key=box.key, base_url=box.url + OLD_RESPONSES, max_retries=0)
-    response = client.responses.create(model="qwen3.5-plus", input="Briefly introduce what you can do?")
+    with openai.OpenAI(api_key=box.key, base_url=box.url + OLD_RESPONSES, max_retries=0) as client:
+        response = client.responses.create(model="qwen3.5-plus", input="Briefly introduce what you can do?")
     assert [item.type for item in response.output] == ["reasoning", "message"]
     assert response.output[0].summary[0].text
     assert response.output_text
@@ -152,9 +159,9 @@ def test_the_responses_curl_answers_with_the_printed_fields(post):
 
 
 def test_the_chat_sample_with_the_openai_sdk(box):
-    client = openai.OpenAI(api_key=box.key, base_url=f"{box.url}/compatible-mode/v1", max_retries=0)
     messages = [{"role": "system", "content": "You are a helpful assistant."}, {"role": "user", "content": "你是谁?"}]
-    completion = client.chat.completions.create(model="qwen3.5-plus", messages=messages)
+    with openai.OpenAI(api_key=box.key, base_url=f"{box.url}/compatible-mode/v1", max_retries=0) as client:
+        completion = client.chat.completions.create(model="qwen3.5-plus", messages=messages)
     assert "qwenkit" in completion.choices[0].message.content  # it never says it is Qwen
 
 
@@ -181,6 +188,64 @@ def test_the_multimodal_sample_without_parameters(dash, post):
     answer = post(path, {"model": "qwen3.5-plus", "input": {"messages": messages}}).json()
     assert answer["output"]["choices"][0]["message"]["content"][0]["text"]
     assert answer["request_id"]
+
+
+PRODUCTS = "请问图片展现了有哪些商品?"
+
+
+@pytest.fixture
+def picture(box):
+    """The picture of the samples, at an address on this machine: the sandbox opens no other."""
+    service = box._service
+    content = base64.b64decode(DOT.partition(",")[2])
+    return box.url + service.shelf(Results).keep("founding", "f26d.png", content, "image/png", service.clock())
+
+
+def test_the_vision_sample_with_the_openai_sdk(box, picture):
+    content = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": PRODUCTS}]
+    messages = [{"role": "user", "content": content}]
+    with openai.OpenAI(api_key=box.key, base_url=f"{box.url}/compatible-mode/v1", max_retries=0) as client:
+        completion = client.chat.completions.create(model="qwen3.5-plus", messages=messages)
+    assert completion.choices[0].message.content
+
+
+def test_the_vision_samples_with_curl(post, picture):
+    content = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": PRODUCTS}]
+    asked = {"model": "qwen3.5-plus", "messages": [{"role": "user", "content": content}]}
+    answer = post("/compatible-mode/v1/chat/completions", asked).json()
+    assert answer["choices"][0]["message"]["content"]
+    items = [{"image": picture}, {"text": PRODUCTS}]
+    native = {"model": "qwen3.5-plus", "input": {"messages": [{"role": "user", "content": items}]}}
+    answer = post("/api/v1/services/aigc/multimodal-generation/generation", native).json()
+    assert answer["output"]["choices"][0]["message"]["content"][0]["text"]
+
+
+def test_the_vision_sample_with_the_dashscope_sdk(dash, picture):
+    messages = [{"role": "user", "content": [{"image": picture}, {"text": PRODUCTS}]}]
+    response = dash.MultiModalConversation.call(model="qwen3.5-plus", messages=messages)
+    assert response.output.choices[0].message.content[0]["text"]
+
+
+def test_a_picture_on_the_web_is_refused_with_a_code_and_a_message(post):
+    part = {"type": "image_url", "image_url": {"url": "https://example.com/image.jpg"}}
+    content = [{"type": "text", "text": "这张图片是什么？"}, part]
+    asked = {"model": "qwen-vl-plus", "messages": [{"role": "user", "content": content}]}
+    refused = post("/compatible-mode/v1/chat/completions", asked)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "InvalidURL.ConnectionRefused")
+    assert "example.com" in refused.json()["error"]["message"]
+
+
+def test_sides_and_ratio_of_a_picture(post):
+    """图像宽高均不小于 10 像素，宽高比不超过 200:1 或 1:200。"""
+    from PIL import Image
+
+    for size, status in {(10, 10): 200, (10, 2000): 200, (9, 10): 400, (10, 9): 400, (10, 2010): 400}.items():
+        made = io.BytesIO()
+        Image.new("RGB", size).save(made, "PNG")
+        url = f"data:image/png;base64,{base64.b64encode(made.getvalue()).decode()}"
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "描述这张图"}]
+        asked = {"model": "qwen3-vl-plus", "messages": [{"role": "user", "content": content}]}
+        assert post("/compatible-mode/v1/chat/completions", asked).status_code == status
 
 
 QUESTIONS = ("你是谁?", "你会什么?", "天气怎么样?")

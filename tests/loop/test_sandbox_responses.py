@@ -22,6 +22,10 @@ OPENING_KEYS = {"id", "object", "created_at", "status", "model", "output", "tool
 OPENING_KEYS |= {"parallel_tool_calls"}
 LIVE_KEYS = OPENING_KEYS | {"background", "completed_at", "frequency_penalty", "max_output_tokens", "metadata"}
 LIVE_KEYS |= {"presence_penalty", "reasoning", "service_tier", "store", "temperature", "top_logprobs", "top_p", "usage"}
+DOT = (  # a picture of 12 x 12 pixels
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAwAAAAMAQMAAABsu86kAAAAA1BMVEUAAACnej3aAAAAC0lEQVR42mNg"
+    "IAwAACQAASXCqOMAAAAASUVORK5CYII="
+)
 
 
 class Clock:
@@ -570,7 +574,7 @@ def test_pictures_are_honestly_not_found(client):
     assert json.loads(item["arguments"]) == {"queries": ["Find a picture of a ferry"]}
     assert (item["name"], json.loads(item["output"])) == ("web_search_image", [])
     content = [
-        {"type": "input_image", "image_url": "data:image/png;base64,AA=="},
+        {"type": "input_image", "image_url": DOT},
         {"type": "input_text", "text": "Similar?"},
     ]
     answer = create(client, [{"role": "user", "content": content}], tools=[{"type": "image_search"}])

@@ -14,7 +14,11 @@ ASK = [{"role": "user", "content": "Hello"}]
 TOOL = {"type": "function", "function": {"name": "rain_now", "parameters": {"type": "object", "properties": {}}}}
 FORCED = {"type": "function", "function": {"name": "rain_now"}}
 PARTIAL = [*ASK, {"role": "assistant", "content": "Well,", "partial": True}]
-IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]
+DOT = (  # a picture of 12 x 12 pixels
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAwAAAAMAQMAAABsu86kAAAAA1BMVEUAAACnej3aAAAAC0lEQVR42mNg"
+    "IAwAACQAASXCqOMAAAAASUVORK5CYII="
+)
+IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": DOT}}]}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "r", "schema": {"type": "object"}}}
 
 

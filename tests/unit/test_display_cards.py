@@ -270,7 +270,7 @@ class TestConversation:
         assert bundle(Talk(self.messages))["text/plain"].splitlines() == [
             "qwen-plus, 1,204 of 131,072 tokens, when full: trim",
             "system: Be brief.",
-            "user: What is *this*?",
+            "user: What is *this*? (image)",
             "assistant: look(…)",
             'tool: {"seen": "碗"}',
             "assistant: A bowl. 🍜",

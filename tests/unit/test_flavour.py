@@ -144,7 +144,7 @@ def test_a_tooltip_lists_every_option_of_chat(flavour: str):
     assert {"system", "model", *ChatOptions.__annotations__} <= set(shown)
     assert all(parameter.kind is parameter.KEYWORD_ONLY for name, parameter in shown.items() if name != "prompt")
     assert shown["temperature"].annotation == "float"
-    assert "Ask once and get the whole answer." in (type(chat).__call__.__doc__ or "")
+    assert "Ask once and get the whole answer" in (type(chat).__call__.__doc__ or "")
 
 
 def test_conversations_show_their_options_too():

@@ -203,7 +203,12 @@ def test_a_call_that_would_pass_the_budget_is_refused_before_it_is_sent():
         finish(books.open("chat", MODEL, HI))  # each costs a tenth
     with pytest.raises(BudgetExceeded, match="nothing was sent") as raised:
         books.open("chat", MODEL, HI)
-    assert "budget" in raised.value.hint
+    assert raised.value.hint.endswith("or lower max_tokens")
+    for family, cure in (("speech", "a shorter text"), ("images", "fewer pictures"), ("videos", "a shorter clip")):
+        with pytest.raises(BudgetExceeded, match=cure):
+            books.open(family, MODEL, HI)
+    with pytest.raises(BudgetExceeded, match="a shorter clip"):
+        books.open("videos", "wan2.6-t2v", 0, 0)  # priced by the second, and nobody knows yet how many
     assert len(books.ledger) == 2
 
 

@@ -402,19 +402,6 @@ def test_it_says_which_languages_it_cannot_write() -> None:
     assert "Arr!" in say("What is 2+2?", system="Speak like a pirate.")
 
 
-@pytest.mark.parametrize(
-    ("part", "expected"),
-    [
-        ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, "1 picture(s)"),
-        ({"type": "input_audio", "input_audio": {"data": "data:;base64,AA=="}}, "1 recording(s)"),
-        ({"image": "https://example.com/a.png"}, "1 picture(s)"),
-    ],
-)
-def test_it_says_that_it_cannot_see_or_hear(part: dict[str, Any], expected: str) -> None:
-    messages = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, part]}]
-    assert expected in answer(Prompt(messages)).text
-
-
 def test_it_goes_on_with_a_sentence() -> None:
     assert say("Complete: The cat sat on the").startswith("mat")
     assert say("续写：从前有一只").startswith(("小", "狐", "猫"))

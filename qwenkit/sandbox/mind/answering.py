@@ -15,11 +15,12 @@ from .prompt import Answer, Prompt, Token
 from .recall import clipped, followed
 from .sampler import Sampler
 from .scene import Draft, Scene, read
+from .seeing import grounded
 from .toolwork import tools
 from .weave import Part, Parts, Weave, plain, speak
 
 _LONGEST = 8192  # tokens in an answer nobody limited
-_EVERYTHING = (tools, structured, wished, *PLAIN)
+_EVERYTHING = (tools, grounded, structured, wished, *PLAIN)
 
 
 def answer(prompt: Prompt, index: int = 0) -> Answer:

@@ -13,16 +13,17 @@ from .coding import coding, unwritten
 from .creative import creative
 from .dates import dates
 from .extract import documented, extract
-from .fallback import fallback, riddle, unseen
+from .fallback import fallback, riddle
 from .identity import identity
 from .knowledge import knowledge
 from .recall import noted, recall
 from .rewriting import rewriting
 from .scene import Draft, Faculty, Scene
+from .seeing import seen
 from .units import units
 
 PLAIN: tuple[Faculty, ...] = (
-    unseen,
+    seen,
     rewriting,
     identity,
     documented,

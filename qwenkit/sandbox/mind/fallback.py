@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from .cues import cue
+from .hearing import heard
 from .library import lexicon
 from .recall import clipped
 from .scene import Draft, Scene
@@ -14,18 +16,11 @@ _MOST_CHARACTERS = 30
 _MOST_QUOTED = 80  # characters of a question that is given back
 
 
-def unseen(scene: Scene) -> Draft | None:
-    """Pictures and recordings arrive, but this mind has no eyes and no ears yet."""
-    if not scene.media:
-        return None
-    kinds = [kind for kind in ("image", "video", "audio") if kind in scene.media]
-    scene.note("think.media", n=len(scene.media))
-    return scene.say(f"media.{kinds[0]}", n=len(scene.media))
-
-
 def fallback(scene: Scene) -> Draft:
     topics = understood(scene)
     scene.note("think.fallback")
+    if scene.voiced and (told := heard(replace(scene, shown=True), scene.seen)):
+        return told
     if scene.prompt.searched:
         return scene.say("search.nothing")
     return scene.say("fallback" if topics else "fallback.blank", topic=clipped(scene.question, _MOST_QUOTED))

@@ -17,6 +17,7 @@ from .extract import _documents as documents
 from .extract import _facts as facts
 from .faculties import KNOWING, PLAIN, first
 from .fallback import understood
+from .forms import Form
 from .knowledge import knowledge
 from .library import lexicon
 from .meaning import split_name
@@ -58,7 +59,14 @@ def _by_schema(scene: Scene, schema: Any) -> Draft:
     answer = Evidence(_prose(scene), today)
     sources = [Evidence(text, today) for text in texts]
     asked = _asked(scene).partition(" ")[2]  # without its verb: "name" in "name three rivers" is none
-    return Draft((_written(Filler(schema, *sources, answer=answer, asked=asked, inventing=inventing).fill()),))
+    value = Filler(schema, *sources, answer=answer, asked=asked, inventing=inventing).fill()
+    return Draft((_written(_shown(scene, value, schema)),))
+
+
+def _shown(scene: Scene, value: Any, schema: Any) -> Any:
+    """A value in which what is written on a picture goes before what was found elsewhere."""
+    texts = [each.text for each in scene.seen if getattr(each, "shapes", None) is not None and each.text]
+    return Form(texts[-1]).filled(value, schema) if texts and isinstance(schema, dict) else value
 
 
 def _asked(scene: Scene) -> str:
@@ -130,6 +138,7 @@ def _body(scene: Scene) -> Parts:
     evidence = _evidence(scene)
     begun = {} if keys else _begun(scene.prompt.partial or "")
     value = {key: _value(scene, key, rule, evidence) for key, rule in (keys or begun).items()}
+    value = _shown(scene, value, {"properties": keys or begun})
     if keys or (begun and not scene.asks("json.about")):
         return (_written(value),)
     inner = _plain(scene)

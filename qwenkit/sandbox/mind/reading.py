@@ -19,8 +19,6 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SENTENCE = re.compile(r"(?<=[.!?])(?<!Mr\.)(?<!Ms\.)(?<!Mrs\.)(?<!Dr\.)(?<!St\.)(?<!e\.g\.)\s+|(?<=[。！？!?])|\n+")
 _WORD = re.compile(r"[a-z0-9][a-z0-9_]*|[\u3400-\u9fff]+")
 _ENDINGS = ("ing", "ed", "es", "s", "e")
-MEDIA = {"image_url": "image", "image": "image", "video_url": "video", "video": "video"}
-MEDIA |= {"input_audio": "audio", "audio_url": "audio", "audio": "audio"}
 
 
 class Turn(NamedTuple):
@@ -36,23 +34,25 @@ def whole(text: str) -> str:
 
 
 def content(message: dict[str, Any]) -> str:
-    """The words of a message, whatever shape they came in."""
+    """The words of a message, whatever shape they came in; of one without written words those that were spoken."""
     given = message.get("content")
     if isinstance(given, str):
         return whole(given)
     parts = given if isinstance(given, list) else []
     texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-    return whole("\n".join(text for text in texts if isinstance(text, str)))
+    return whole("\n".join(text for text in texts if isinstance(text, str))) or spoken(message)
 
 
-def media(message: dict[str, Any]) -> list[str]:
-    """The kinds of pictures and recordings in a message, in order."""
+def spoken(message: dict[str, Any]) -> str:
+    """What the ears understood of the recordings in a message."""
+    return "\n".join(each.text for each in percepts(message) if getattr(each, "segments", None) and each.text)
+
+
+def percepts(message: dict[str, Any]) -> list[Any]:
+    """What was seen and heard in a message, in order: the service puts it in the place of pictures and recordings."""
     parts = message.get("content")
-    kinds: list[str] = []
-    for part in parts if isinstance(parts, list) else []:
-        keys = [str(part.get("type")), *map(str, part)] if isinstance(part, dict) else []
-        kinds += [MEDIA[key] for key in keys if key in MEDIA][:1]
-    return kinds
+    held = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return [part["perceived"] for part in held if part.get("perceived") is not None]
 
 
 def turns(messages: Iterable[Any]) -> list[Turn]:

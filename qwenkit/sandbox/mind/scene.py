@@ -40,7 +40,9 @@ class Scene:
     system: str
     earlier: list[Turn]
     recent: list[dict[str, Any]]  # messages since the last user message: calls made and results they brought
-    media: list[str]
+    seen: list[Any]  # of this message, else of the last that showed something: sights, clips and sounds
+    shown: bool  # in this very message
+    voiced: bool  # the question was spoken
     language: str
     style: Style
     notes: list[Part] = field(default_factory=list)
@@ -72,6 +74,11 @@ class Scene:
 Faculty = Callable[[Scene], Draft | None]
 
 
+def written(percept: Any, language: str) -> str:
+    """What a percept says as a text that can be searched: its words, else what was measured."""
+    return str(getattr(percept, "text", "") or (percept.told(language) if hasattr(percept, "told") else ""))
+
+
 def read(prompt: Prompt) -> Scene:
     messages = [each for each in prompt.messages if isinstance(each, dict)]
     if prompt.partial is not None and messages and messages[-1].get("role") == "assistant":
@@ -80,7 +87,16 @@ def read(prompt: Prompt) -> Scene:
     asked = messages[last] if last >= 0 else {}
     said = reading.turns(messages[: max(last, 0)])
     system = "\n".join(reading.content(each) for each in messages if each.get("role") == "system")
+    seen = next((held for each in messages[last::-1] if (held := reading.percepts(each))), []) if last >= 0 else []
     question = _SWITCH.sub("", reading.content(asked).strip())
+    shown = bool(reading.percepts(asked))
+    spoken = reading.spoken(asked)
+    voiced = bool(spoken) and (question == spoken or bool(cue("hear.answer").search(question)))
+    if voiced:  # what was spoken is what is asked
+        question, shown = spoken, False
+    if seen and (shown or (prompt.response_format or {}).get("type", "text") != "text"):
+        told = {"role": "document", "content": "\n".join(written(each, reading.language(question)) for each in seen)}
+        prompt = replace(prompt, messages=[told, *prompt.messages])
     style = Style.of(system[:_SYSTEM], reading.ends(question))
     return Scene(
         prompt=prompt,
@@ -89,7 +105,9 @@ def read(prompt: Prompt) -> Scene:
         system=system,
         earlier=[turn for turn in said if turn.role in ("user", "assistant") and turn.text],
         recent=messages[last + 1 :],
-        media=reading.media(asked),
+        seen=seen,
+        shown=shown,
+        voiced=voiced,
         language=style.language or reading.language(question or system),
         style=style,
     )

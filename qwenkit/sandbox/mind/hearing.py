@@ -1,0 +1,56 @@
+"""Answers about what was heard: how long, how loud, where speech is, its words where the ears know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .cues import cue
+from .extract import documented
+from .scene import Draft, Scene
+
+_LANGUAGES = {"en": ("English", "英语"), "zh": ("Chinese", "中文")}
+
+
+def heard(scene: Scene, sounds: list[Any]) -> Draft | None:
+    """The answer to a question about sounds; everything about them when nothing in particular is asked."""
+    asked = next((name for name in ("length", "tongue", "level", "words") if scene.asks(f"hear.{name}")), "")
+    if not asked and not scene.shown and not scene.asks("hear.about"):
+        return None
+    scene.note("think.media", n=len(sounds))
+    asks = not asked and any(each.text for each in sounds) and cue("extract.asking").search(scene.brief)
+    if asks and not scene.asks("see.describe") and (found := documented(scene)):
+        return found
+    told = [_told(scene, each, asked) for each in sounds]
+    bare = sounds[-1].text if asked in ("", "words") else ""
+    mark = len(told) > 1
+    return Draft(("\n".join(f"{at}. {text}" if mark else text for at, text in enumerate(told, 1)),), bare)
+
+
+def _told(scene: Scene, sound: Any, asked: str) -> str:
+    from .weave import plain
+
+    def say(rule: str, **slots: str) -> str:
+        return plain((scene.book(rule, **slots),))
+
+    seconds, speech = f"{sound.seconds:.1f}", f"{_speech(sound):.1f}"
+    if asked == "length":
+        return say("hear.length", value=seconds, second=speech)
+    if asked == "tongue" and sound.text:
+        names = _LANGUAGES.get(sound.language, (sound.language, sound.language))
+        return say("hear.tongue", value=names[scene.language == "zh"])
+    if asked == "level":
+        pitch = f"{sound.pitch_hz:.0f}"
+        return say("hear.level" if sound.pitch_hz else "hear.unpitched", value=f"{sound.level_db:.0f}", other=pitch)
+    if not sound.segments:
+        return say("hear.silent", first=seconds, value=f"{sound.level_db:.0f}")
+    if not sound.text:
+        return say("hear.unknown", value=speech, first=seconds)
+    if asked == "words":
+        return say("hear.words", value=sound.text)
+    return say(
+        "hear.all", value=sound.text, first=speech, second=f"{sound.level_db:.0f}", other=f"{sound.pitch_hz:.0f}"
+    )
+
+
+def _speech(sound: Any) -> float:
+    return float(sum(end - begin for begin, end in sound.segments)) / 1000

@@ -7,7 +7,6 @@ through under the last yuan.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 import warnings
@@ -17,7 +16,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from qwenkit import catalogue
+from qwenkit.catalogue.tariff import FINE
 from qwenkit.errors import BudgetExceeded, BudgetWarning, ConfigError, NotFound, QwenError
+from qwenkit.protocol import options as checked
 from qwenkit.protocol.media import prompt_tokens
 from qwenkit.types.ledger import Ledger
 from qwenkit.types.reply import Receipt
@@ -47,6 +48,7 @@ class Accounts:
         self.clock = time.perf_counter
         self._reserved = 0.0
         self._warned = False
+        self._told: set[str] = set()  # models of which it was said that they have no price
         self._lock = threading.Lock()
 
     def open(
@@ -90,7 +92,7 @@ class Accounts:
             batch=batch,
         )
         units = {"second": usage.seconds or 0.0, "image": usage.images, "10,000 characters": usage.characters / 10_000}
-        price = price or catalogue.flat(model, units, self.region)
+        price = price or catalogue.flat(model, {**units, "lines": usage.lines}, self.region)
         if price is None:
             return None
         amount, currency, dated = price
@@ -110,10 +112,21 @@ class Accounts:
         tokens = prompt if isinstance(prompt, int) else prompt_tokens(prompt, model)
         likely = Usage(prompt_tokens=tokens, completion_tokens=answer * answers)
         seconds = tokens or _GUESSED_SECONDS * answers
-        likely = replace(likely, images=answers, characters=tokens, seconds=seconds)  # whichever it is priced by
-        cost = self.cost(model, likely, batch=batch)
+        pieces: dict[str, Any] = {"images": answers, "characters": tokens, "seconds": seconds, "lines": FINE}
+        cost = self.cost(model, replace(likely, **pieces), batch=batch)  # whichever it is priced by
+        if catalogue.price_table(model, self.region) is None:
+            self._unpriced(model)
         budget = self.ledger.budget
         return catalogue.convert(cost.amount, cost.currency, budget.currency) if cost and budget else 0.0
+
+    def _unpriced(self, model: str) -> None:
+        """Say once of a model that the budget cannot hold it."""
+        with self._lock:
+            known = model in self._told
+            self._told.add(model)
+        if not known:
+            told = f"{model} has no list price here: the budget does not count it"
+            warnings.warn(told, BudgetWarning, _users_line())
 
     def _reserve(self, budget: Cost, estimate: float, model: str, cheaper: str = _SHORTER) -> None:
         with self._lock:
@@ -200,6 +213,9 @@ class OpenCall:
             audio_out=usage.audio_out,
             image=usage.image,
             tools=usage.tools,
+            seconds=usage.seconds or 0.0,
+            images=usage.images,
+            characters=usage.characters,
             parts=usage.parts,
             cost=cost,
             latency=latency,
@@ -211,12 +227,7 @@ class OpenCall:
             self._accounts.release(self._estimate)
 
 
-def _users_line() -> int:
-    """The stack level of the first line outside qwenkit, seen from whoever asks."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("qwenkit."):
-        level, frame = level + 1, frame.f_back
-    return level
+_users_line = checked.users_line
 
 
 _NOUNS = {  # by the endpoint a model is called at

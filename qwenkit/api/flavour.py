@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from qwenkit.api.core import Core
 from qwenkit.api.stream import AsyncStream, Item, Plan, Result, Stream
@@ -29,6 +29,8 @@ _OPTIONS = re.compile(r"Unpack\[(\w+)\]")
 
 class _Noun:
     """A resource of a client."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}  # the cure for options that belong to another call
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -68,7 +70,7 @@ class _Written:
     def __call__(self, noun: Any, /, *args: Any, **kwargs: Any) -> Any:
         for name in kwargs.keys() - self._names:
             if len(self._own) == len(self._names) or get_close_matches(name, self._own, cutoff=0.75):
-                refuse_unknown({name: ...}, self._own, self._called(noun), {})
+                refuse_unknown({name: ...}, self._own, self._called(noun), noun.ELSEWHERE)
         try:  # other options are judged where the body is made
             made = self.flow(noun, *args, **kwargs)
         except TypeError:

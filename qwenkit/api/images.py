@@ -7,6 +7,8 @@ what made them. What failed stands in its place.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar, Unpack
 from weakref import WeakKeyDictionary
@@ -32,6 +34,7 @@ from qwenkit.types.task import Task
 PAUSES = (1.0, 2.0, 4.0, 7.0, 10.0)  # seconds; the pages advise about ten
 Made = TypeVar("Made")
 _AT_ONCE = 4  # downloads
+_TIMES: WeakKeyDictionary[Core, Counter[str]] = WeakKeyDictionary()
 _ORDERS: WeakKeyDictionary[Core, dict[str, Order]] = WeakKeyDictionary()
 
 
@@ -40,6 +43,7 @@ class LaterCalls(Generic[Made]):
 
     _core: Core
     _pauses: tuple[float, ...] = PAUSES
+    _noun = "images"
 
     def _fetched(self, task: Task, save: bool, folder: Any) -> Flow[Made]:
         raise NotImplementedError
@@ -64,7 +68,9 @@ class LaterCalls(Generic[Made]):
     ) -> Flow[Made]:
         """Wait for a task and fetch what it made. `TaskFailed` when that is nothing; a task lives for a day."""
         able(save, folder, timeout)
-        seen = yield from tasks.ended(self._core, task, timeout=timeout, progress=progress, pauses=self._pauses)
+        seen = yield from tasks.ended(
+            self._core, task, timeout=timeout, progress=progress, pauses=self._pauses, noun=self._noun
+        )
         return (yield from self._fetched(seen, save, folder))
 
     @call
@@ -72,6 +78,8 @@ class LaterCalls(Generic[Made]):
         """Look once: what it made when it is there, else the task as it stands."""
         able(save, folder)
         seen = yield from tasks.look(self._core, task)
+        if seen.status == "UNKNOWN":
+            raise endings.failed(seen)
         return (yield from self._fetched(seen, save, folder)) if seen.ok else seen
 
     @call
@@ -98,10 +106,13 @@ class ImagesCalls(LaterCalls[ImageGrid]):
 
         `size` is a pair, "1024x1024", a ratio as "16:9", or a name as "2K". `negative` says what is not to be seen.
         `images` are pictures to change or to go by: paths, addresses, `qk.Image`. A seed makes a picture repeatable;
-        the k-th of several has seed + k. Each is saved under `folder` with its prompt, seed and model, unless
-        `save=False`. Other options are spelled as on the wire and go to models that know them.
+        the k-th of several has seed + k. Without one it is chosen here, and kept: by prompt, model, and how often this
+        client was asked for them, so a notebook that runs again draws the same. No size, or "", is the model's own.
+
+        Each is saved under `folder` with its prompt, seed and model, unless `save=False`. Other options are spelled as
+        on the wire and go to models that know them.
         """
-        order = protocol.order(prompt, options)
+        order = protocol.order(prompt, seeded(self._core, prompt, options))
         able(save, folder, timeout)
         if order.later:
             return (yield from self._made(order, "images", save, folder, progress, timeout))
@@ -115,7 +126,8 @@ class ImagesCalls(LaterCalls[ImageGrid]):
     @call
     def submit(self, prompt: str, **options: Unpack[ImageOptions]) -> Flow[Task]:
         """Hand the order in and go on: `wait(task)` or its id brings the pictures, today or from another session."""
-        return (yield from submitted(self._core, protocol.order(prompt, options, later=True), "images"))
+        order = protocol.order(prompt, seeded(self._core, prompt, options), later=True)
+        return (yield from submitted(self._core, order, "images"))
 
     def _fetched(self, task: Task, save: bool, folder: Any) -> Flow[ImageGrid]:
         order = remembered(self._core, task)
@@ -129,17 +141,33 @@ class ImagesCalls(LaterCalls[ImageGrid]):
         return grid
 
 
-def able(save: bool, folder: Any, timeout: float | None = None) -> None:
+def able(save: Any, folder: Any, timeout: float | None = None) -> None:
     """Refuse what would only fail when the pictures are paid for."""
     check(timeout)
+    if not isinstance(save, bool):
+        hint = 'it is True or False: folder="album" says where, and .save("a name") of what came writes it again'
+        raise ConfigError(f"save cannot be {save!r:.60}", hint=hint)
     if save:
         outputs.ready(folder)
+
+
+def seeded(core: Core, prompt: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with a seed, so that whatever is made can be asked for again."""
+    extra = options.get("extra")
+    if options.get("seed") is not None or (isinstance(extra, Mapping) and "seed" in extra):
+        return dict(options)
+    times, asked = _TIMES.setdefault(core, Counter()), f"{options.get('model')}\n{prompt}"
+    times[asked] += 1
+    return {**options, "seed": protocol.chosen(prompt, options, times[asked])}
 
 
 def submitted(core: Core, order: Order, family: str) -> Flow[Task]:
     """Hand an order in as a task, and remember what it asked for."""
     body, headers = yield from sending.placed(core, order.body, order.model)
-    task = yield from tasks.submit(core, order.path, body, family=family, headers=headers, answers=order.n)
+    seconds = body["parameters"].get("duration") or 0
+    task = yield from tasks.submit(
+        core, order.path, body, family=family, headers=headers, answers=order.n, seconds=seconds
+    )
     _ORDERS.setdefault(core, {})[task.id] = msgspec.structs.replace(order, body={})
     return task
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -21,11 +19,10 @@ from secrets import token_hex
 from typing import Any
 
 from qwenkit.errors import ConfigError
+from qwenkit.types.made import told
 
 _ELSEWHERE = "pass folder=… somewhere else, or save=False"
 LONGEST_NAME = 48  # characters of the prompt
-_PNG = b"\x89PNG\r\n\x1a\n"
-_HEAD = len(_PNG) + 25  # the signature and the first chunk, which is always the header
 _APART = re.compile(r"[\W_]+")
 
 
@@ -51,7 +48,7 @@ def keep(
     """Write a picture, clip or sound and what made it; the path it lies at. `at` is when it was made."""
     at = at or datetime.now().astimezone().isoformat(timespec="seconds")
     made = {"prompt": prompt, "seed": seed, "model": model, **facts}
-    content = _told(media.bytes, {name: value for name, value in made.items() if value not in (None, "")})
+    content = told(media.bytes, made)
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -61,8 +58,7 @@ def keep(
             beside = path.with_name(f"{path.name}.json")
         if not beside.exists():
             facts = {"file": path.name, **made, "made_at": at, "bytes": len(content)}
-            told = json.dumps(facts, ensure_ascii=False, indent=2, default=str)
-            beside.write_text(told + "\n", "utf-8")
+            beside.write_text(json.dumps(facts, ensure_ascii=False, indent=2, default=str) + "\n", "utf-8")
     except OSError as problem:
         said = f"{place} cannot be written ({problem.strerror or problem})"
         raise ConfigError(said, hint=_ELSEWHERE) from None
@@ -106,18 +102,3 @@ def _names(place: Path, name: str, ending: str) -> Iterator[Path]:
 def _name(prompt: str, seed: int | None) -> str:
     words = _APART.sub("-", prompt.lower()).strip("-")[:LONGEST_NAME].strip("-")
     return "-".join(part for part in (words or "untitled", "" if seed is None else str(seed)) if part)
-
-
-def _told(content: bytes, made: dict[str, Any]) -> bytes:
-    """The content; in a PNG also what made it, as text chunks, the pixels untouched."""
-    if not content.startswith(_PNG) or len(content) < _HEAD:
-        return content
-    chunks = b"".join(_chunk(str(name), str(value)) for name, value in made.items())
-    return content[:_HEAD] + chunks + content[_HEAD:]
-
-
-def _chunk(name: str, text: str) -> bytes:
-    """One international text chunk, uncompressed."""
-    key = name.encode("latin-1", "replace")[:79]
-    body = b"iTXt" + key + b"\0\0\0\0\0" + text.encode("utf-8", "replace")
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

@@ -17,17 +17,21 @@ from qwenkit.api.billed import billed
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
 from qwenkit.api.stream import Plan
+from qwenkit.api.voices import own
 from qwenkit.errors import APIError, QwenError
 from qwenkit.protocol import speech as protocol
 from qwenkit.protocol.flow import Flow, Together
 from qwenkit.protocol.sentences import characters
 from qwenkit.protocol.speech import Order, Said, SpeechOptions, total
-from qwenkit.protocol.speech_stream import FADE_S, Sound, SpeechFold, summed
+from qwenkit.protocol.speech_stream import FADE_S, Sound, SpeechFold, shifted, summed, timed
 
 if TYPE_CHECKING:
+    from qwenkit.types.reply import Reply
     from qwenkit.types.voices import SpeechPiece, Spoken
 
+_PACKED = ("mp3", "ogg")  # formats of parts that the whole is written in again; of the others it is a wav
 _CHARACTERS_PER_SECOND = 12  # of speech, for estimates only
+_STREAMED = {"X-DashScope-SSE": "enable"}
 _NO_SUCH_VOICE = "error code: 418"
 
 
@@ -39,7 +43,7 @@ class SpeechCalls:
     @call
     def __call__(
         self,
-        text: str,
+        text: str | Reply,
         *,
         voice: Any = "",
         language: str = "",
@@ -49,13 +53,14 @@ class SpeechCalls:
         folder: Any = "outputs",
         **options: Unpack[SpeechOptions],
     ) -> Flow[Spoken]:
-        """Speak a text.
+        """Speak a text, or the text of an answer.
 
-        `voice` is a name (`qwen.voices(model=…)` lists them), or a voice of your own; `language` (English, Chinese, …)
-        settles how numbers and mixed texts are read; `instructions` say how to speak, to the models that listen to
-        them. The file is kept under `folder`, unless `save=False`. A cosyvoice model takes more: format, rate, …
+        `voice` is a name (`qwen.voices(model=…)` lists them), or a voice of your own; `language` (English, en, …)
+        settles how numbers and mixed texts are read; `instructions` say how to speak, to the model that listens to
+        them. The file is kept under `folder`, unless `save=False`. A cosyvoice model takes more: format, rate, and
+        word_timestamp_enabled, for the times in `.words`.
         """
-        told = {"voice": voice, "language": language, "instructions": instructions, "model": model}
+        told = {"voice": own(self._core, voice), "language": language, "instructions": instructions, "model": model}
         order, folder = protocol.order(text, **told, options=options), _checked(save, folder)
         flows: list[Flow[Any]] = [_say(self._core, order, part.text) for part in order.parts]
         if len(flows) == 1:
@@ -67,7 +72,7 @@ class SpeechCalls:
     @stream
     def stream(
         self,
-        text: str,
+        text: str | Reply,
         *,
         voice: Any = "",
         language: str = "",
@@ -82,7 +87,7 @@ class SpeechCalls:
         Nothing is sent until it is entered or iterated. `stream.reply` is the sound so far, and at the end the whole;
         `qk.show(stream)` draws it. A long text goes on by itself, part by part.
         """
-        told = {"voice": voice, "language": language, "instructions": instructions, "model": model}
+        told = {"voice": own(self._core, voice), "language": language, "instructions": instructions, "model": model}
         order = protocol.order(text, **told, options=options, stream=True)
         sound = Sound(order.parts, order.rate_hz, order.facts)
         return _plan(self._core, order, sound, 0, _checked(save, folder))
@@ -100,12 +105,14 @@ def _say(core: Core, order: Order, text: str) -> Flow[Spoken]:
     from qwenkit.api.sending import fetch
     from qwenkit.types.voices import Spoken
 
-    request = core.request("POST", "native", order.path, order.body(text), timeout=order.timeout)
-    said: Said = yield from billed(core, request, _open(core, order, text), protocol.read)
+    headers, read = (_STREAMED, timed) if order.timed else (None, protocol.read)
+    request = core.request("POST", "native", order.path, order.body(text), timeout=order.timeout, headers=headers)
+    said: Said = yield from billed(core, request, _open(core, order, text), read)
     content = (yield from fetch(core, said.url, "audio")) if said.url else said.data
     raw = order.input.get("format") == "pcm"
-    spoken = Spoken(content, order.rate_hz if raw else 0, url=said.url, **order.facts(text))
-    spoken.usage, spoken.receipt, spoken.bodies = said.usage, said.receipt, [said.body]
+    facts = {**order.facts(text), **({"words": said.words} if said.words else {})}
+    spoken = Spoken(content, order.rate_hz if raw else 0, url=said.url, **facts)
+    spoken.usage, spoken.receipt, spoken.bodies = said.usage, said.receipt, said.bodies or [said.body]
     return spoken
 
 
@@ -156,6 +163,7 @@ def _until_one_fails(flows: list[Flow[Any]]) -> Iterator[Flow[Any]]:
 
 def _joined(order: Order, outcomes: list[Any]) -> Spoken:
     """The parts as one sound, with the pauses of a reader; the first error, with what could be said before it."""
+    from qwenkit.types import recording
     from qwenkit.types.voices import Spoken
 
     error = next((each for each in outcomes if isinstance(each, BaseException)), None)
@@ -166,12 +174,16 @@ def _joined(order: Order, outcomes: list[Any]) -> Spoken:
             there = ", error.reply has those before it" if wrong else ""
             error.hint = f"{error.hint}; part {wrong + 1} of {len(outcomes)} failed{there}".removeprefix("; ")
         raise error
-    rate, takes = outcomes[0].rate_hz, []
+    rate, takes, words, begin = outcomes[0].rate_hz, [], [], 0.0
     for each, part in zip(outcomes, order.parts, strict=False):  # those before a failure are fewer
         takes += [each, Spoken.pcm(bytes(2 * round(part.pause * rate)), rate)]
+        words += shifted(each.words, begin)
+        begin += each.duration + part.pause
     whole = Spoken.join(takes[:-1], fade_s=FADE_S)
     text = " ".join(each.text for each in outcomes)
-    spoken = Spoken(whole.array, whole.rate_hz, **order.facts(text))
+    facts = {**order.facts(text), **({"words": words} if words else {})}
+    sound, kind = (whole.array, whole.rate_hz), outcomes[0].format
+    spoken = Spoken(recording.written(*sound, kind), **facts) if kind in _PACKED else Spoken(*sound, **facts)
     spoken.usage = total([each.usage for each in outcomes])
     spoken.receipt = summed([each.receipt for each in outcomes])
     spoken.bodies = [body for each in outcomes for body in each.bodies]
@@ -181,7 +193,7 @@ def _joined(order: Order, outcomes: list[Any]) -> Spoken:
 def _plan(core: Core, order: Order, sound: Sound, at: int, folder: Any) -> Plan[SpeechPiece, Spoken]:
     """The stream of one part, and after it that of the next."""
     text = order.parts[at].text
-    asked: Any = {"stream": True, "timeout": order.timeout, "headers": {"X-DashScope-SSE": "enable"}}
+    asked: Any = {"stream": True, "timeout": order.timeout, "headers": _STREAMED}
     request = core.request("POST", "native", order.path, order.body(text), **asked)
     prompt = [{"role": "user", "content": text}]
     fold = SpeechFold(sound, at, request=request.name)

@@ -36,11 +36,12 @@ def submit(
     family: str,
     headers: Mapping[str, str] | None = None,
     answers: int = 1,
+    seconds: int = 0,
 ) -> Flow[Task]:
-    """Hand a body in as a task: the first look at it."""
+    """Hand a body in as a task: the first look at it. `seconds` is how long a clip is to be, for the budget."""
     model = checked.model(body["model"])
     request = core.request("POST", "native", path, body, headers={**_ASYNC, **(headers or {})})
-    opened = core.accounts.open(family, model, 0, 0, answers)
+    opened = core.accounts.open(family, model, seconds, 0, answers)
     try:
         answer: Answer = yield from core.send(request)
         task = protocol.read(answer, request)
@@ -78,6 +79,7 @@ def ended(
     timeout: float | None = None,
     progress: bool = True,
     pauses: tuple[float, ...] = PAUSES,
+    noun: str = "tasks",
 ) -> Flow[Task]:
     """Look until a task is done, and say so if it is late or without a result. A throttled look is no news."""
     began = core.accounts.clock()
@@ -98,7 +100,7 @@ def ended(
     with watch(progress) as draw:
         seen: Task = yield from until(core, once, lambda seen: seen.done, pauses, timeout=timeout, draw=draw)
     if not seen.done:
-        raise _late(seen, timeout or 0)
+        raise _late(seen, timeout or 0, noun)
     if not seen.ok:
         raise protocol.failed(seen)
     return seen
@@ -159,11 +161,11 @@ class TaskCalls:
         return protocol.unpacked(url, answer.body)
 
 
-def _late(task: Task, timeout: float) -> TransportError:
+def _late(task: Task, timeout: float, noun: str) -> TransportError:
     late = TransportError(
         f"the task is still {task.status} after {timeout:g} s",
         kind="timeout",
-        hint="it goes on without you: wait(…) with its id resumes; error.reply is the task",
+        hint=f"it goes on without you: qwen.{noun}.wait(error.reply) resumes, as does its id",
     )
     late.reply = task
     return late

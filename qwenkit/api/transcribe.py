@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 from qwenkit import catalogue
 from qwenkit.api.billed import billed
@@ -32,6 +32,7 @@ class TranscribeCalls(FileCalls):
     """The calls of the transcribe noun, written once for both flavours."""
 
     _core: Core
+    ELSEWHERE: ClassVar[Mapping[str, str]] = protocol.ELSEWHERE
 
     @call
     def __call__(

@@ -91,7 +91,7 @@ class FileCalls:
         A task of another day's session is resumed by its id. What failed is a `FailedRecording` in its place, with the
         cure; a task of which nothing succeeded raises `TaskFailed`.
         """
-        seen = yield from tasks.ended(self._core, task, timeout=timeout, progress=progress)
+        seen = yield from tasks.ended(self._core, task, timeout=timeout, progress=progress, noun="transcribe")
         return (yield from self._fetched(seen, _sources(task)))
 
     def _fetched(self, seen: Task, sources: list[Any]) -> Flow[Transcripts]:

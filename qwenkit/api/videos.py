@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from qwenkit.api import outputs, sending
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call
-from qwenkit.api.images import LaterCalls, able, nothing, remembered, submitted
+from qwenkit.api.images import LaterCalls, able, nothing, remembered, seeded, submitted
 from qwenkit.errors import ServerError
 from qwenkit.protocol import videos as protocol
 from qwenkit.protocol.flow import Flow
@@ -24,7 +24,7 @@ PAUSES = (2.0, 5.0, 10.0, 15.0)  # seconds; the pages advise about fifteen
 class VideosCalls(LaterCalls[Video]):
     """The calls of the videos noun, written once for both flavours."""
 
-    _pauses = PAUSES
+    _pauses, _noun = PAUSES, "videos"
 
     @call
     def __call__(
@@ -41,15 +41,16 @@ class VideosCalls(LaterCalls[Video]):
 
         It begins with `image` and ends with `last`, or goes on from `clip`, where the model can; `audio` is a sound to
         move by. Some models go by `size`, others by `resolution` ("720P") and `ratio` ("16:9").
+        Without a seed one is chosen here, by prompt, model, and how often this client was asked for them.
         """
-        order = protocol.order(prompt, options)
+        order = protocol.order(prompt, seeded(self._core, prompt, options))
         able(save, folder, timeout)
         return (yield from self._made(order, "videos", save, folder, progress, timeout))
 
     @call
     def submit(self, prompt: str = "", **options: Unpack[VideoOptions]) -> Flow[Task]:
         """Hand the order in and go on: `wait(task)` or its id brings the clip, today or from another session."""
-        return (yield from submitted(self._core, protocol.order(prompt, options), "videos"))
+        return (yield from submitted(self._core, protocol.order(prompt, seeded(self._core, prompt, options)), "videos"))
 
     def _fetched(self, task: Task, save: bool, folder: Any) -> Flow[Video]:
         url = str(task.output.get("video_url") or "")
@@ -68,7 +69,7 @@ class VideosCalls(LaterCalls[Video]):
             raise ServerError("what came is no clip", hint="make it again")
         if save:
             clip.path = outputs.kept(clip, folder)
-        clip.task, clip.receipt, clip.usage = task, task.receipt, task.usage  # type: ignore[attr-defined]
+        clip.task, clip.receipt, clip.usage = task, task.receipt, task.usage
         return clip
 
 

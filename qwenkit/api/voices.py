@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from qwenkit import catalogue
 from qwenkit.api.billed import billed
@@ -23,6 +24,15 @@ from qwenkit.types.voices import Cast, OwnVoice, OwnVoices
 _PAGE = 100
 _MOST_PAGES = 20
 _FIRST_WORDS = {"zh": "你好，这是我的新声音。", "en": "Hello, this is my new voice."}
+
+
+_made: WeakKeyDictionary[Core, dict[str, OwnVoice]] = WeakKeyDictionary()  # in this session, by their names
+
+
+def own(core: Core, voice: Any) -> Any:
+    """A voice of one's own for the name it was made with in this session; anything else as it is."""
+    named = isinstance(voice, str) and catalogue.voice(voice) is None
+    return _made.get(core, {}).get(voice, voice) if named else voice
 
 
 class VoicesCalls:
@@ -121,6 +131,9 @@ class VoicesCalls:
         """Give a voice back. What it has said stays; it cannot say more."""
         by, id = protocol.maker(voice)
         yield from self._core.send(_request(self._core, by.body("delete", **{by.id: id})))
+        mine = _made.get(self._core, {})
+        for name in [name for name, each in mine.items() if each.id == id]:
+            del mine[name]
 
 
 def _request(core: Core, body: dict[str, Any], timeout: float | None = None, headers: Any = None) -> Request:
@@ -130,7 +143,9 @@ def _request(core: Core, body: dict[str, Any], timeout: float | None = None, hea
 def _make(core: Core, by: Maker, body: Any, timeout: float | None, headers: Any = None, **facts: Any) -> Flow[OwnVoice]:
     opened = core.accounts.open("voices", by.model, 0, 0)
     read = partial(protocol.made, by=by, **facts)
-    return (yield from billed(core, _request(core, body, timeout, headers), opened, read))
+    voice: OwnVoice = yield from billed(core, _request(core, body, timeout, headers), opened, read)
+    _made.setdefault(core, {})[voice.name or voice.id] = voice
+    return voice
 
 
 def _list(core: Core, by: Maker) -> Flow[list[OwnVoice]]:

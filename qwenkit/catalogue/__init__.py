@@ -27,6 +27,7 @@ DEFAULTS: dict[str, str] = {
     "transcribe": "qwen3-asr-flash",  # answers at once, takes local files
     "transcribe_long": "qwen3-asr-flash-filetrans",  # recordings up to 12 hours
     "image": "wan2.6-t2i",  # the founding default for drawing
+    "video": "wan2.6-t2v",  # from words; the newest whose price the pages tell
     "embedding": "text-embedding-v4",  # sizes to choose from, in every region
     "rerank": "qwen3-rerank",
     "realtime": "qwen3-omni-flash-realtime",  # the founding realtime model: 24 kHz, Cherry

@@ -48,6 +48,7 @@ class PriceTable(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     tiers: list[Tier] = []
     unit: str = "1M tokens"
     per_unit: float | None = None
+    per_unit_1080: float | None = None  # of a clip with 1080 lines
     source: str = "official list price"
 
 

@@ -18,6 +18,7 @@ EXPLICIT_HIT = 0.1
 EXPLICIT_CREATE = 1.25
 BATCH = 0.5
 YUAN_PER_DOLLAR = 7.34  # as the lists themselves imply: qwen-plus in Singapore lists ¥2.936 and $0.4
+FINE = 1080  # lines of a clip
 _HOME = "beijing"
 _MILLION = 1_000_000
 
@@ -52,11 +53,15 @@ def price(
 
 
 def flat(model_name: str, units: Mapping[str, float], region: str = _HOME) -> tuple[float, str, str] | None:
-    """Amount, currency and date for what is priced by the piece: `{"second": 12.0}`; None where it is not."""
+    """Amount, currency and date for what is priced by the piece: `{"second": 12.0}`; None where it is not.
+
+    `lines` among the units is how fine a clip is, which some prices go by.
+    """
     table = price_table(model_name, region)
     if table is None or table.per_unit is None or not units.get(table.unit):
         return None
-    return table.per_unit * units[table.unit], table.currency, table.dated
+    rate = _either(table.per_unit_1080 if units.get("lines", 0) >= FINE else None, table.per_unit)
+    return rate * units[table.unit], table.currency, table.dated
 
 
 def convert(amount: float, currency: str, into: str) -> float:

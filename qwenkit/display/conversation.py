@@ -145,7 +145,8 @@ def _sound(audio: Audio) -> str:
     if not audio.duration:
         return ""
     label = str(audio.meta.get("voice") or "")
-    return player(audio, label, full_s=FULL_S, most_s=MOST_S) + note(shortened(audio, FULL_S, MOST_S))
+    played = player(audio, label, full_s=FULL_S, most_s=MOST_S) + note(shortened(audio, FULL_S, MOST_S))
+    return f'<div style="min-width:260px">{played}</div>'  # else a bubble of few words is narrower than the player
 
 
 def _named(kind: str, held: Any) -> str:

@@ -12,7 +12,9 @@ from qwenkit.display.sound import player, shortened, waveform
 from qwenkit.display.text import clip, line
 from qwenkit.errors import ConfigError
 from qwenkit.types.audio import Audio
+from qwenkit.types.image_grid import ImageGrid
 from qwenkit.types.takes import Takes
+from qwenkit.types.video import Video
 
 MAX_TAKES = 12
 MAX_LABEL = 60
@@ -22,6 +24,7 @@ FULL_S = 30.0
 MOST_S = 60.0
 THUMB = 240  # CSS pixels of the longer side
 MAX_THUMB = 20_000
+MAX_OF_A_GRID = 4
 
 
 def takes(value: Takes) -> Bundle:
@@ -40,6 +43,10 @@ def _take(take: Any, label: str) -> str:
     try:
         if isinstance(take, Audio):
             return _sound(take, label)
+        if isinstance(take, Video):
+            return _film(take, label)
+        if isinstance(take, ImageGrid):
+            return _pictures(take, label)
         if hasattr(take, "pil") and hasattr(take, "size"):
             return _picture(take, label)
     except ConfigError as wrong:
@@ -62,6 +69,29 @@ def _picture(take: Any, label: str) -> str:
     return f'<p class="qk-picture">{shown}</p>' + foot(map(escape, pictures.facts(take, take.size)))
 
 
+def _film(take: Video, label: str) -> str:
+    shown = import_module("qwenkit.display.video")
+    if not take.loaded:
+        return note("Only an address so far: qwen.fetch(it) brings it here.")
+    drawn = shown.strip(take, 2) if take.stills else shown.player(take, label, THUMB)
+    return str(drawn) + foot(map(escape, shown.told(take)))
+
+
+def _pictures(take: ImageGrid, label: str) -> str:
+    """The first pictures of several, small; how many there are, and how many failed."""
+    pictures = import_module("qwenkit.display.pictures")
+    few = take.images[:MAX_OF_A_GRID]
+    tags = "".join(pictures.thumbnail(each, THUMB // 2, MAX_THUMB // MAX_OF_A_GRID).tag(label) for each in few)
+    return f'<p class="qk-strip">{tags}</p>' + foot([escape(_counted(take))])
+
+
+def _counted(take: ImageGrid) -> str:
+    count, bad = len(take.images), len(take.failures)
+    sizes = sorted({each.size for each in take.images[:MAX_OF_A_GRID] if each.loaded})
+    size = f" · {sizes[0][0]}×{sizes[0][1]}" if len(sizes) == 1 else ""
+    return f"{count} picture{'s' * (count != 1)}{size}" + (f" · {bad} failed" if bad else "")
+
+
 def _words(take: Any) -> str:
     text, rest = clip(str(getattr(take, "text", None) or take), MAX_TEXT)
     receipt, usage = getattr(take, "receipt", None), getattr(take, "usage", None)
@@ -82,5 +112,19 @@ def plain(value: Takes) -> str:
 
 
 def _plain(take: Any) -> str:
+    if isinstance(take, ImageGrid | Video):
+        return _measured(take)
     is_answer = hasattr(take, "usage") and not isinstance(take, Audio)
     return str(getattr(take, "text", "") or "") if is_answer else repr(take)
+
+
+def _measured(take: ImageGrid | Video) -> str:
+    """What a film or several pictures are, without looking longer than a line allows."""
+    try:
+        if isinstance(take, ImageGrid):
+            return _counted(take)
+        if take.loaded:
+            return " · ".join(["film", *import_module("qwenkit.display.video").told(take)])
+    except ConfigError:
+        pass
+    return repr(take)

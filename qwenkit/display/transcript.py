@@ -24,7 +24,7 @@ MAX_RECORDINGS = 20
 MAX_PLAYERS = 3
 MAX_NAME = 80
 WIDTH = 600  # of the timeline, in units as wide as pixels; the same as the waveform's
-LANES = 3  # lines of words under it
+LANES = 6  # lines of words under it
 _COLUMN = 6.2  # units that a character of the words takes, about
 _COLOURS = ("#4285d8", "#d9733a", "#3f9a55", "#a15cc0", "#b0902a", "#2b97a5")
 _NO_WORDS = "Nobody speaks in it."
@@ -81,13 +81,14 @@ def timeline(sentences: Sequence[Sentence], lasts: float, *, axis: bool = False)
         return ""
     scale = WIDTH / (lasts * 1000)
     bars = "".join(_bar(each, scale) for each in sentences[:MAX_BARS])
-    words, lanes = _words(sentences, scale)
+    words, lanes, missing = _words(sentences, scale)
+    rest = f"… {missing:,} words had no room here: the sentences below have all" if missing else ""
     height = 12 + 14 * lanes + (18 if axis else 0)
     moments = ticks(lasts, WIDTH, height) if axis else ""
     return (
         f'<svg class="qk-timeline" role="img" aria-label="When what was said" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" font-size="11" fill="currentColor" style="max-width:100%;height:auto;display:block">'
-        f"{bars}{words}{moments}</svg>"
+        f"{bars}{words}{moments}</svg>{note(rest)}"
     )
 
 
@@ -100,23 +101,26 @@ def _bar(each: Sentence, scale: float) -> str:
     )
 
 
-def _words(sentences: Sequence[Sentence], scale: float) -> tuple[str, int]:
-    """The words where they were said, on as few lines as hold all of them, taking turns; how many lines that is.
-
-    What has no room on the last attempt is left out: the sentences below have all.
+def _words(sentences: Sequence[Sentence], scale: float) -> tuple[str, int, int]:
+    """The words where they were said, on as few lines as hold all of them; how many lines that is, and how many words
+    had no room even on the last attempt.
     """
+    total = sum(len(each.words) for each in sentences)
     said = [(word.begin_ms * scale, word.text.strip() + word.punctuation) for each in sentences for word in each.words]
     said = [(left, line(text, 40)) for left, text in said[:MAX_WORDS] if text]
     for lanes in range(1, LANES + 1):
         free, texts = [0.0] * lanes, []
         for at, (left, text) in enumerate(said):
-            lane, wide = at % lanes, width(text) * _COLUMN + 5
-            if free[lane] <= left and left + wide <= WIDTH + 12:
+            wide = width(text) * _COLUMN + 5
+            left = min(left, max(WIDTH + 6 - wide, 0.0))  # the last ones stay inside
+            turns = [(at + turn) % lanes for turn in range(lanes)]
+            lane = next((each for each in turns if free[each] <= left), None)
+            if lane is not None:
                 free[lane] = left + wide
                 texts.append(f'<text x="{left:.0f}" y="{18 + 14 * lane}">{escape(text)}</text>')
         if len(texts) == len(said):
             break
-    return "".join(texts), lanes if texts else 0
+    return "".join(texts), lanes if texts else 0, total - len(texts)
 
 
 def _colour(each: Sentence) -> str:

@@ -23,19 +23,19 @@ GOOD, POOR = 28, 46  # constant rate factors of H.264
 
 
 def video(value: Video) -> Bundle:
-    return framed(value, lambda title: (_told(value), _player(value, title) + _strip(value)))
+    return framed(value, lambda title: (told(value), player(value, title) + strip(value)))
 
 
-def _told(value: Video) -> list[str]:
+def told(value: Video) -> list[str]:
     return facts(value, value.size, f"{value.duration:.1f} s", f"{value.fps:.4g} frames/s")
 
 
-def _player(value: Video, title: str) -> str:
+def player(value: Video, title: str, side: int = SIDE) -> str:
     """The clip; for frames given one by one the strip says it all."""
     if value.stills:
         return ""
-    clip, cut = _clip(value)
-    poster = thumbnail(value.poster, SIDE, MAX_POSTER)
+    clip, cut = _clip(value, side)
+    poster = thumbnail(value.poster, side, MAX_POSTER)
     source = f"data:video/mp4;base64,{base64.b64encode(clip).decode()}"
     drawn = (
         f'<p class="qk-picture"><video controls playsinline muted preload="metadata" width="{poster.width}" '
@@ -44,11 +44,11 @@ def _player(value: Video, title: str) -> str:
     return drawn + note(f"The first {cut:g} s of it, small." if cut < value.duration else "")
 
 
-def _clip(value: Video) -> tuple[bytes, float]:
+def _clip(value: Video, side: int) -> tuple[bytes, float]:
     """The beginning as a film of at most `MAX_CLIP` bytes, and how many seconds it holds."""
     rate = min(CLIP_FPS, value.fps)
     times = [place / rate for place in range(max(1, round(min(value.duration, CLIP_SECONDS) * rate)))]
-    shots, crf = [_small(picture) for picture in value.pictures(times)], GOOD
+    shots, crf = [_small(picture, side) for picture in value.pictures(times)], GOOD
     while len(made := film(shots, rate, crf)) > MAX_CLIP and (len(shots) > 1 or crf < POOR):
         if crf < POOR:
             crf = min(POOR, crf + math.ceil(6 * math.log2(len(made) / MAX_CLIP)))  # six steps halve a film
@@ -57,13 +57,13 @@ def _clip(value: Video) -> tuple[bytes, float]:
     return made, len(shots) / rate
 
 
-def _small(picture: Any) -> Any:
-    scale = min(1.0, SIDE / max(picture.size))
+def _small(picture: Any, side: int) -> Any:
+    scale = min(1.0, side / max(picture.size))
     return picture.resize([max(2, round(length * scale)) for length in picture.size], reducing_gap=1.5)
 
 
-def _strip(value: Video) -> str:
-    count = min(STRIP, len(value.stills)) if value.stills else STRIP
+def strip(value: Video, count: int = STRIP) -> str:
+    count = min(count, len(value.stills)) if value.stills else count
     shots = [thumbnail(shot, STRIP_SIDE, MAX_SHOT) for shot in value.frames(count)]
     times = [(place + 0.5) * value.duration / count for place in range(count)]
     tags = "".join(shot.tag(f"{time:.1f} s") for shot, time in zip(shots, times, strict=True))

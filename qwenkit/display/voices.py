@@ -41,7 +41,9 @@ def cast(value: Cast) -> Bundle:
     if not rows and catalogue.voices(value.model):
         rest = f"None of its voices speaks that: qwen.voices(model={value.model!r}) lists them all."
     elif not rows:
-        rest = f"The catalogue knows no voice of {value.model}: qwen.voices.clone(…) and .design(…) make some."
+        cosy = value.model.startswith("cosyvoice")
+        cure = "take a name from the service's list" if cosy else "qwen.voices.clone(…) and .design(…) make some"
+        rest = f"The catalogue lists no voice of {value.model}: {cure}."
     html = [[f"<strong>{escape(name)}</strong>", *map(escape, more)] for name, *more in rows]
     grid = table(_HEADS, html) if rows else ""
     plain = "\n".join(part for part in (title, columns([_HEADS, *rows]) if rows else "", rest) if part)

@@ -32,6 +32,7 @@ def usage(wire: Any) -> Usage | None:
         prompt_tokens_details=_prompt_details(wire),
         completion_tokens_details=_completion_details(wire),
         seconds=_number(next((wire[name] for name in _SECONDS if wire.get(name) is not None), None)),
+        lines=_count(wire, "SR"),
         images=_count(wire, "image_count", "output_image_count"),
         characters=_count(wire, "characters"),
         tools=_tools(wire),

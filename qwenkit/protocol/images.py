@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, TypedDict
 
 import msgspec
@@ -27,6 +28,7 @@ PATHS = {
     "image2image": "/services/aigc/image2image/image-synthesis",
 }
 SEEDS = 2**31 - 1
+_CHOSEN = 1_000_000  # seeds a person can still read out
 FUNCTIONS = "stylization_all, description_edit, colorization, super_resolution, expand, doodle …"
 _STREAMED = {"X-DashScope-SSE": "enable"}
 _TOGETHER = 5  # pictures between the texts of one answer
@@ -62,7 +64,10 @@ class ImageOptions(TypedDict, total=False):
 
 _KNOWN = frozenset(ImageOptions.__annotations__)
 _OURS = frozenset({"n", "size", "seed", "negative", "images", "model", "extra"})
+_LEFT_OUT = "the models choose that themselves: leave it out"
 _ELSEWHERE = {
+    **dict.fromkeys(("steps", "num_inference_steps", "guidance", "guidance_scale", "quality"), _LEFT_OUT),
+    **dict.fromkeys(("width", "height"), "both sides are size=(1024, 768)"),
     "negative_prompt": 'it is called negative here: negative="text, people"',
     "ref_img": "reference pictures are images=[…]",
     "base_image_url": "the picture to change is images=[…]",
@@ -92,7 +97,9 @@ def order(prompt: Any, options: Mapping[str, Any], *, later: bool = False) -> Or
     model = checked.model(options.get("model") or _usual(bool(pictures)))
     facts = catalogue.model(model)
     at_once, path = _place(model, facts, later)
-    count, seed = _count(options.get("n"), facts, options), seeded(options.get("seed"))
+    _check_own(options, facts)
+    count = _count(options.get("n"), facts, options)
+    seed = seeded(options.get("seed"), max(count, _between(options)))
     words, negative = said(prompt, facts, model), unwanted(options.get("negative"), facts)
     asked: dict[str, Any] = {"n": count, "seed": seed, "size": sized(options.get("size"), facts, pictures, options)}
     told = {name: value for name, value in options.items() if name not in _OURS and value is not None}
@@ -152,7 +159,7 @@ def said(prompt: Any, facts: Model | None, model: str) -> str:
         if isinstance(most, int) and count(prompt) > most:
             unit = name.partition("_")[2]
             told = f"the prompt has {count(prompt):,} {unit} and {model} reads {most:,}: the rest is cut off"
-            warnings.warn(told, UserWarning, stacklevel=2)
+            warnings.warn(told, UserWarning, checked.users_line())
     return prompt
 
 
@@ -167,10 +174,32 @@ def unwanted(negative: Any, facts: Model | None) -> str:
     return negative
 
 
-def seeded(seed: Any) -> int | None:
-    if seed is not None and (not whole(seed) or not 0 <= seed <= SEEDS):
-        raise ConfigError(f"seed cannot be {seed!r:.60}", hint=f"it is a whole number from 0 to {SEEDS}")
+def seeded(seed: Any, count: int = 1) -> int | None:
+    """A seed that can be asked for again, as can those counted up from it."""
+    most = SEEDS - count + 1
+    if seed is not None and (not whole(seed) or not 0 <= seed <= most):
+        many = f", because {count} pictures count up from it" if count > 1 else ""
+        raise ConfigError(f"seed cannot be {seed!r:.60}", hint=f"it is a whole number from 0 to {most}{many}")
     return seed if seed is None else int(seed)
+
+
+def chosen(prompt: Any, options: Mapping[str, Any], time: int) -> int:
+    """A seed for who names none: the same for the same prompt and model asked for the same time."""
+    told = f"{prompt}\n{options.get('model')}\n{time}"
+    return int.from_bytes(blake2b(told.encode("utf-8", "replace"), digest_size=4).digest()) % _CHOSEN
+
+
+def _between(options: Mapping[str, Any]) -> int:
+    """How many pictures stand between the texts of one answer, at most."""
+    return int(options.get("max_images") or _TOGETHER) if options.get("enable_interleave") else 1
+
+
+def _check_own(options: Mapping[str, Any], facts: Model | None) -> None:
+    """Refuse what belongs to other models."""
+    for name in options if facts is not None else ():
+        able = [each for each in catalogue.models() if name in str(each.limits.get("options", "")).split()]
+        if options[name] is not None and able and facts is not None and facts.line not in [each.name for each in able]:
+            raise ConfigError(f"{facts.name} knows no {name}", hint=f"it belongs to model={able[0].name!r}")
 
 
 def _count(n: Any, facts: Model | None, options: Mapping[str, Any]) -> int:

@@ -7,6 +7,8 @@ Which shape each API wants is told in `protocol.parts`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import PurePath
 from typing import Any
 
 from qwenkit import catalogue
@@ -23,23 +25,57 @@ _LETTERS = {"image": "I", "video": "V", "frames": "V", "audio": "A"}
 _NOUNS = {"image": "picture", "video": "film", "frames": "list of frames", "audio": "sound"}
 _SENSES = {"I": "sees no pictures", "V": "sees no films", "A": "hears nothing"}
 _FORMATS = {"3gpp": "3gp", "x-m4a": "m4a", "mpo": "jpeg"}
+_MOST_PIXELS = 16_777_216
+_PIXELS = (1, _MOST_PIXELS, f"it is a whole number of pixels, 1 to {_MOST_PIXELS:,}")
+_RANGES = {"fps": (0.1, 10, "it is a number of frames a second, 0.1 to 10")}
+_RANGES |= {"min_pixels": _PIXELS, "max_pixels": _PIXELS}
 _UNREAD = "heic"  # which models read and Pillow does not
 _UNMEASURED = 1280  # tokens of what only the service can measure
 
 
 def asked(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The parts that `images`, `video` and `audio` ask for, in the chat spelling, before the words as in the pages."""
+    _check_numbers(options)
     sizes = {name: options[name] for name in ("min_pixels", "max_pixels") if options.get(name) is not None}
     pace = {"fps": options["fps"]} if options.get("fps") is not None else {}
     found = [Part("image", each, sizes) for each in several(options.get("images"))]
     film, sound = options.get("video"), options.get("audio")
     if film is not None:
-        films = isinstance(film, list | tuple) and film and all(kind_of(each) == "video" for each in film)
+        films = isinstance(film, list | tuple) and film and all(map(_is_film, film))
         kind = "frames" if isinstance(film, list | tuple) and not films else "video"
         found += [Part(kind, each, {**pace, **sizes}) for each in (film if films else [film])]
     if not isinstance(sound, Mapping):  # that would be the wire's own option
         found += [Part("audio", each, {}) for each in several(sound)]
     return [spell(ready(part), "chat") for part in found]
+
+
+def _check_numbers(options: Mapping[str, Any]) -> None:
+    """The options that are numbers: in their range, and with something to see."""
+    given = {name: options[name] for name in ("fps", "min_pixels", "max_pixels") if options.get(name) is not None}
+    shown = [name for name in ("images", "video") if options.get(name) is not None]
+    for name, number in given.items():
+        fine = isinstance(number, int if name != "fps" else int | float) and not isinstance(number, bool)
+        least, most, rule = _RANGES[name]
+        if not fine or not least <= number <= most:
+            raise ConfigError(f"{name} cannot be {number!r:.60}; nothing was sent", hint=rule)
+        if not shown or (name == "fps" and "video" not in shown):
+            goes = "video=…" if name == "fps" else "images=… or video=…"
+            raise ConfigError(f"{name} goes with {goes}, and there is none", hint="leave it out, or show something")
+    least, most = given.get("min_pixels", 0), given.get("max_pixels", _MOST_PIXELS)
+    if least > most:
+        raise ConfigError(f"min_pixels={least:,} is more than max_pixels={most:,}", hint="make it smaller")
+
+
+def _is_film(each: Any) -> bool:
+    """Whether one of a list is a film of its own and no frame: by its kind, its ending, or its first bytes."""
+    if isinstance(each, str):
+        told = each.partition("?")[0]
+        return told.startswith("data:video/") if told.startswith("data:") else kind_of(PurePath(told)) == "video"
+    if isinstance(each, bytes):
+        from qwenkit.types.media import sniff
+
+        return sniff(each[:4096]).startswith("video/")
+    return kind_of(each) == "video"
 
 
 def attached(messages: list[dict[str, Any]], parts: list[dict[str, Any]], text: str = "text") -> list[dict[str, Any]]:
@@ -143,8 +179,8 @@ def check_one(given: Any, kind: str, limits: MediaFacts, model: str, number: str
 def _broken(given: Any, kind: str, limits: MediaFacts) -> Iterator[tuple[str, str]]:
     if not given.byte_size:
         yield "it is empty", "look at what made it"
-    if kind == "video" and given.media_type.startswith("image/"):
-        yield "it is a picture", "pass it as images=…, or a list of pictures as video=[…]"
+    if kind == "video":
+        yield from _unfilmed(given)
     most, formats = getattr(limits, f"{kind}_megabytes"), getattr(limits, f"{kind}_formats", [])
     form = _FORMATS.get(given.format, given.format)
     if formats and form and form not in formats:  # what nobody here knows is the service's to judge
@@ -161,6 +197,22 @@ def _broken(given: Any, kind: str, limits: MediaFacts) -> Iterator[tuple[str, st
         yield f"it lasts {seconds:.2f} s and must last {least:g} s at least", "take a longer one"
     if seconds is not None and longest is not None and seconds > longest:
         yield f"it lasts {seconds:,.1f} s and may last {longest:,g} s", "cut it into parts"
+
+
+def _unfilmed(given: Any) -> Iterator[tuple[str, str]]:
+    """What is no film."""
+    family = given.media_type.partition("/")[0]
+    if family == "image":
+        yield "it is a picture", "pass it as images=…, or a list of pictures as video=[…]"
+    elif family == "audio":
+        yield "it is a sound", "pass it as audio=…"
+    elif family == "text" or given.media_type == "application/pdf":
+        yield "it is a document", "put its words into the prompt, or see qwen.files"
+    elif not given.format and find_spec("av"):
+        try:
+            _ = given.duration
+        except ConfigError as unfit:
+            yield "it is no film, or a damaged one", unfit.hint or "pass a path, bytes or an address of a film"
 
 
 def _sides(width: int, height: int, limits: MediaFacts) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -46,3 +47,11 @@ def extra(given: Any) -> Mapping[str, Any]:
     if given is None or isinstance(given, Mapping):
         return given or {}
     raise ConfigError(f"extra cannot be {given!r:.80}", hint='it is a dict of wire fields: extra={"field": "value"}')
+
+
+def users_line() -> int:
+    """The stack level of the first line outside qwenkit, seen from whoever asks: where a warning belongs."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("qwenkit."):
+        level, frame = level + 1, frame.f_back
+    return level

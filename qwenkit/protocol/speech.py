@@ -23,7 +23,7 @@ from qwenkit.protocol import options as checked
 from qwenkit.protocol.lenient import Lenient
 from qwenkit.protocol.native import MULTIMODAL
 from qwenkit.protocol.sentences import Part, characters, split
-from qwenkit.types.reply import Receipt
+from qwenkit.types.reply import Receipt, Reply
 from qwenkit.types.usage import Usage
 from qwenkit.types.voices import OwnVoice
 
@@ -33,6 +33,8 @@ LANGUAGES = {  # as the models spell them, and the codes that others use
     **{"Japanese": "ja", "Korean": "ko", "French": "fr", "Russian": "ru"},
 }
 NAMES = {alias: name for name, code in LANGUAGES.items() for alias in (name.lower(), code)}
+NAMES |= {"mandarin": "Chinese", "yue": "Cantonese"}
+INSTRUCTED = "qwen3-tts-instruct-flash"
 _TOKENS_KNOWN = 0.9  # of a limit in tokens: ours are an estimate
 _OWN = re.compile(r"[\d_-]")  # what names of the cast never have, and ids always do
 _ENDPOINTS = {"speech": MULTIMODAL, "inference": COSYVOICE}
@@ -80,6 +82,11 @@ class Order(msgspec.Struct, frozen=True):
         body: dict[str, Any] = {"model": self.model, "input": {"text": text, **self.input}}
         return body if self.parameters is None else {**body, "parameters": self.parameters}
 
+    @property
+    def timed(self) -> bool:
+        """Whether the times of its words are asked for, which only streams tell."""
+        return bool(self.input.get("word_timestamp_enabled"))
+
     def facts(self, text: str) -> dict[str, Any]:
         """What the sound will remember."""
         known = {"voice": self.input.get("voice"), "model": self.model, "language": self.input.get("language_type")}
@@ -99,9 +106,8 @@ def order(
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Order:
     """The whole order, checked: a wrong name costs no call."""
-    if not isinstance(text, str) or not text.strip():
-        raise ConfigError("there is nothing to say", hint='pass a text: qwen.speech("The ferry leaves at nine.")')
-    model = checked.model(model or home(voice) or catalogue.DEFAULTS["speech"])
+    text = _text(text)
+    model = checked.model(model or home(voice) or (INSTRUCTED if instructions else catalogue.DEFAULTS["speech"]))
     facts = catalogue.model(model)
     path = _path(model, facts)
     extra = dict(checked.extra(options.get("extra")))
@@ -119,6 +125,9 @@ def order(
         if stream and said["format"] not in ("pcm", "wav"):
             raise ConfigError("a stream of speech is raw PCM", hint="leave format out, or call qwen.speech(…)")
     else:
+        if instructions and facts is not None and "instruction_tokens" not in facts.limits:
+            cure = f"leave them out, or use model={INSTRUCTED!r}"
+            raise ConfigError(f"{model} does not listen to instructions", hint=cure)
         told = {"instructions": instructions, "optimize_instructions": options.get("optimize_instructions")}
         parameters = {name: value for name, value in told.items() if value not in (None, "")} | extra
         said |= {"language_type": spoken} if spoken else {}
@@ -129,6 +138,17 @@ def order(
     if not isinstance(concurrency, int) or concurrency < 1:
         raise ConfigError(f"concurrency cannot be {concurrency!r}", hint="it is how many calls run at once: 1, 2, 4 …")
     return Order(model, path, _parts(text, facts), said, parameters, rate, concurrency, options.get("timeout"))
+
+
+def _text(given: Any) -> str:
+    """What is to be said; of an answer, its text."""
+    text = given.text if isinstance(given, Reply) else "" if given is None else given
+    if not isinstance(text, str):
+        cure = "speak each of them, or join them into one" if isinstance(text, list | tuple) else "pass str(…) of it"
+        raise ConfigError(f"only a text can be said, not {given!r:.60} ({type(given).__name__})", hint=cure)
+    if not text.strip():
+        raise ConfigError("there is nothing to say", hint='pass a text: qwen.speech("The ferry leaves at nine.")')
+    return text
 
 
 def home(voice: Any) -> str:
@@ -173,37 +193,57 @@ def _voice(model: str, facts: Any, voice: Any) -> str:
         if facts is not None and facts.default_voice:
             return str(facts.default_voice)
         raise ConfigError(f"{model} needs a voice", hint=f"pass voice=…: {whom(model)}")
-    if name in known or not known:
+    other = catalogue.voice(name)
+    if name in known or (not known and not (other and any("-tts" in each for each in other.models))):
         return name
     near = get_close_matches(name.title(), known, n=1, cutoff=0.75)
     if _OWN.search(name) and not near:
         return name
-    other = catalogue.voice(name)
-    where = f"it speaks with {', '.join(other.models[:2])}" if other and other.models else ""
-    meant = f"did you mean {near[0]!r}?" if near else where or whom(model)
-    hint = f'{meant} (extra={{"voice": "…"}} asks for any other)'
+    where = _speaking(other) if other else ""
+    told = [where, "" if known and where else whom(model)]
+    meant = f"did you mean {near[0]!r}?" if near else "; ".join(filter(None, told))
+    own = "" if near or where else "; a voice of your own goes by its id, which qwen.voices.list() tells"
+    hint = f'{meant}{own} (extra={{"voice": "…"}} asks for any other)'
     raise ConfigError(f"{model} has no voice {name!r}", hint=hint)
+
+
+def _speaking(voice: catalogue.Voice) -> str:
+    """With which models a voice of the cast speaks; those that can be called go first."""
+    lines = [each for each in voice.models if (facts := catalogue.model(each)) and facts.endpoint in _ENDPOINTS]
+    first = sorted(lines or voice.models, key=lambda each: each != catalogue.DEFAULTS["speech"])[:2]
+    return f"it speaks with {', '.join(first)}" if first else ""
 
 
 def whom(model: str) -> str:
     """Where to find who speaks with a model."""
     if catalogue.voices(model):
         return f"qwen.voices(model={model!r}) lists them"
-    cosy = f"a name from the page of {model}, or " if model.startswith("cosyvoice") else ""
-    return f"{cosy}a voice of your own, which qwen.voices.clone(…) and .design(…) make and .list() names"
+    if model.startswith("cosyvoice"):
+        return f"the catalogue lists no voices of {model}: take a name from the service's list, or clone one"
+    return "it takes voices of your own, which qwen.voices.clone(…) and .design(…) make and .list() names"
+
+
+def spelled(language: str) -> str:
+    """A language as the catalogue spells it, of its name or its code (en, en-GB), in any case; "" when unknown."""
+    plain = language.strip().lower()
+    return NAMES.get(plain) or NAMES.get(re.split("[-_]", plain)[0], "")
 
 
 def _language(model: str, facts: Any, language: Any) -> str:
     """A language as the model spells it; codes and any case will do."""
     if not isinstance(language, str):
         raise ConfigError(f"language cannot be {language!r:.60}", hint="pass its English name")
-    found = {**NAMES, "auto": "Auto"}.get(language.strip().lower())
+    found = "Auto" if language.strip().lower() == "auto" else spelled(language)
     limited = str(facts.limits.get("languages", "")).split() if facts else []
-    if found and (not limited or found in (*limited, "Auto")):
+    if found in (*(limited or LANGUAGES), "Auto"):
         return found
     if facts is None or facts.endpoint == "inference":
         return language
     offered = limited or list(LANGUAGES)
+    dialect = [each.name for each in catalogue.voices(model) if each.dialect == (found or language.strip().title())]
+    if dialect:
+        cure = f"a dialect comes with its voice: voice={dialect[0]!r}"
+        raise ConfigError(f"{model} is not told to speak {language!r}", hint=cure)
     near = get_close_matches(language.title(), offered, n=1)
     meant = f"did you mean {near[0]!r}?" if near and not found else f"it speaks {', '.join(offered)}"
     raise ConfigError(f"{model} does not speak {language!r}", hint=meant)
@@ -254,6 +294,8 @@ class Said(msgspec.Struct):
     receipt: Receipt = msgspec.field(default_factory=Receipt)
     body: bytes = b""
     model: str = ""
+    words: list[dict[str, Any]] = []
+    bodies: list[bytes] = []
 
 
 def read(data: bytes, *, request: str = "", request_id: str = "") -> Said:

@@ -13,16 +13,18 @@ from typing import Any
 
 import msgspec
 
-from qwenkit.protocol import billing
+from qwenkit.errors import QwenError
+from qwenkit.protocol import billing, failures
 from qwenkit.protocol.chat import ending
-from qwenkit.protocol.folding import Fold
+from qwenkit.protocol.folding import Fold, read_whole
 from qwenkit.protocol.sentences import Part
-from qwenkit.protocol.speech import ANSWER, WireAnswer, sound, words
+from qwenkit.protocol.speech import ANSWER, Said, WireAnswer, read, sound, words
 from qwenkit.types.reply import Receipt
 from qwenkit.types.usage import Usage
 from qwenkit.types.voices import SpeechPiece, Spoken
 
 FADE_S = 0.005
+PARTIAL = " (partial)"  # behind the text of a take that was not heard to its end
 _LONGEST_HEADER = 4096
 
 
@@ -40,9 +42,9 @@ class Sound:
         self.events: list[bytes] = []
         self.facts = facts
 
-    def spoken(self, said: int, **more: Any) -> Spoken:
-        """The sound so far, as a value; `said` parts of the text have begun."""
-        text = " ".join(part.text for part in self.parts[:said])
+    def spoken(self, said: int, *, partial: bool = False, **more: Any) -> Spoken:
+        """The sound so far, as a value; `said` parts of the text have begun, the last one is perhaps partial."""
+        text = " ".join(part.text for part in self.parts[:said]) + PARTIAL * partial
         return Spoken.pcm(bytes(self.pcm), self.rate_hz, **self.facts(text), **more)
 
 
@@ -110,10 +112,7 @@ class SpeechFold(Fold[SpeechPiece, Spoken]):
 
     def _timed(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Words with their times in the whole sound."""
-        before = round(self._from / 2 / self.sound.rate_hz * 1000)
-        times = ("begin_time", "end_time")
-        return [{**word, **{name: word[name] + before for name in times if isinstance(word.get(name), int)}}
-                for word in found]  # fmt: skip
+        return shifted(found, self._from / 2 / self.sound.rate_hz)
 
     def _plain(self, pcm: bytes) -> bytes:
         """The samples, without the header that some streams begin with."""
@@ -149,10 +148,33 @@ class SpeechFold(Fold[SpeechPiece, Spoken]):
 
     def reply(self) -> Spoken:
         facts = {"words": list(self.sound.words)} if self.sound.words else {}
-        spoken = self.sound.spoken(self._at + self._begun, **facts)
+        partial = self._begun and not self._ended
+        spoken = self.sound.spoken(self._at + self._begun, partial=partial, **facts)
         spoken.usage, spoken.bodies = self.usage, [*self.sound.events, *self._events]
         spoken.receipt = Receipt(model=spoken.model, request_id=self.request_id, streamed=True)
         return spoken
+
+
+def shifted(found: list[dict[str, Any]], seconds: float) -> list[dict[str, Any]]:
+    """Words of a part, with the times they have in the whole sound."""
+    before, times = round(1000 * seconds), ("begin_time", "end_time")
+    return [{**word, **{name: word[name] + before for name in times if isinstance(word.get(name), int)}}
+            for word in found]  # fmt: skip
+
+
+def timed(data: bytes, *, request: str = "", request_id: str = "") -> Said:
+    """A stream read at once, for the times of its words: they and where the file is, whose format may be any."""
+    if data.lstrip()[:1] == b"{":  # it was answered without a stream
+        return read(data, request=request, request_id=request_id)
+    heard = Sound([Part("")], 24000, lambda text: {})
+    try:
+        told = read_whole(lambda: SpeechFold(heard, 0), data, request=request, request_id=request_id)
+    except QwenError as error:
+        error.reply = None  # pieces of a compressed file are no sound
+        raise
+    if not heard.urls:
+        raise failures.unreadable("one of speech", data, request=request, request_id=request_id)
+    return Said(heard.urls[0], usage=told.usage, words=heard.words, bodies=list(told.bodies))
 
 
 def faded(pcm: bytes, length: int, *, rising: bool) -> bytes:

@@ -141,7 +141,7 @@ def _moment(known: list[tuple[int, int]], at: int) -> int:
 
 
 def _name(speaker: int, names: Mapping[int, str] | None) -> str:
-    if not isinstance(names, Mapping | None):
+    if not isinstance(names, Mapping | None) or not all(isinstance(each, int) for each in names or ()):
         raise ConfigError(f"names cannot be {names!r:.80}", hint='they are by number: {0: "Ada", 1: "Ben"}')
     given = (names or {}).get(speaker, f"Speaker {speaker + 1}")
     return " ".join(str(given).split())

@@ -80,7 +80,8 @@ def failed(task: Task) -> TaskFailed:
     message, hint = _ENDINGS.get(task.status, ("", ""))
     if not message:
         facts = catalogue.code_facts(task.code, task.message)
-        told = ": ".join(part for part in (task.code, task.message) if part)
+        told = ": ".join(dict.fromkeys(part for part in (task.code, task.message) if part))
+        told = f"{facts.hint} ({told})" if facts and told == task.code and facts.hint else told  # a code alone
         message, hint = f"the task failed: {told or 'the service gives no reason'}", facts.cure if facts else ""
     return TaskFailed(message, task=task, hint=hint)
 

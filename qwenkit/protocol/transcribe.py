@@ -17,7 +17,8 @@ from qwenkit.catalogue import Model
 from qwenkit.catalogue.media import MEGABYTE, MediaFacts, media
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import options as checked
-from qwenkit.protocol.media import check_one
+from qwenkit.protocol import spoken
+from qwenkit.protocol.media import check_one, is_media
 from qwenkit.protocol.native import MULTIMODAL
 from qwenkit.types import recording
 from qwenkit.types.audio import Audio
@@ -28,8 +29,16 @@ MOST_SPEAKERS = 100
 _MOST_FILES = 100
 _VIAS = ("native", "chat")
 HEARD_HZ = 16_000  # what models hear at, whatever they are sent
+_TASKED = "qwen.transcribe.submit(recording{}) does that"
+ELSEWHERE = {
+    **dict.fromkeys(("enable_itn", "numbers"), "it is itn=True"),
+    **dict.fromkeys(("speakers", "diarization", "speaker_count"), _TASKED.format(", speakers=2")),
+    **dict.fromkeys(("timestamps", "words", "times", "word_timestamps"), _TASKED.format("")),
+    **dict.fromkeys(("channels", "channel_id"), _TASKED.format(", channels=[0, 1]")),
+    "prompt": "names and terms that may occur go into context=…",
+}
 _FITTING = {
-    "language": 'language="en"; for some models several: language=["en", "zh"]',
+    "language": 'language="en" or "English"; for some models several: language=["en", "zh"]',
     "context": 'it is text with the names that may occur: context="Ilse Brandt, Kestrel"',
     "vocabulary": 'the id of a list of words; at once also {"Kestrel": 5} or ["Kestrel"]',
     "channels": "they are counted from 0: channels=[0, 1]",
@@ -73,7 +82,7 @@ def body(
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The request body for one sound, on any of the three surfaces."""
-    told, languages, context = checked.extra(extra), _list("language", language, str), _text("context", context)
+    told, languages, context = checked.extra(extra), _languages(language, model), _text("context", context)
     if _typed(facts):
         if itn is not None:
             raise ConfigError(f"{model} has no option itn", hint="it belongs to " + catalogue.DEFAULTS["transcribe"])
@@ -154,6 +163,12 @@ def _list(name: str, given: Any, kind: type) -> list[Any]:
     return [each for each in found if each != ""]
 
 
+def _languages(given: Any, model: str) -> list[str]:
+    """Languages as their codes."""
+    found = [spoken.code(each, model) for each in _list("language", given, str)]
+    return [each for each in found if each]
+
+
 def _one_of(languages: list[str], model: str) -> str | None:
     if len(languages) > 1:
         raise ConfigError(f"{model} is told one language", hint="leave it out where it is not known, or mixed")
@@ -218,8 +233,10 @@ def task_body(
             raise ConfigError(f"{model} has no option {name}", hint=f"leave it out, or use model={other!r}")
     limits = media(catalogue.model(model)) or MediaFacts("", [])
     for each in recordings:
+        if is_media(each) and each.loaded and not each.format:
+            _ = each.duration  # raises what is wrong with it
         check_one(each, "audio", limits, model)
-    languages = _list("language", language, str)
+    languages = _languages(language, model)
     told: dict[str, Any] = {} if channels is None else {"channel_id": _list("channels", channels, int)}
     if one:
         told |= {"language": _one_of(languages, model), "enable_itn": itn, "enable_words": words or None}

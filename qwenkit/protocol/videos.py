@@ -76,8 +76,10 @@ def order(prompt: str, options: Mapping[str, Any]) -> Order:
 
 
 def _usual(frames: set[str]) -> str:
-    """The first model of the catalogue that films these."""
-    fit = (each for each in catalogue.models() if each.family == "video" and ("I" in each.inputs) == bool(frames))
+    """The model when none is named: the default, from pictures the first of the catalogue that takes them."""
+    if not frames:
+        return catalogue.DEFAULTS["video"]
+    fit = (each for each in catalogue.models() if each.family == "video" and "I" in each.inputs)
     return next(fit).name
 
 

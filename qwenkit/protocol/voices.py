@@ -11,7 +11,7 @@ from qwenkit import catalogue
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import failures
 from qwenkit.protocol.options import model as checked
-from qwenkit.protocol.speech import LANGUAGES, NAMES, home, sound
+from qwenkit.protocol.speech import LANGUAGES, home, sound, spelled
 from qwenkit.types.audio import Audio
 from qwenkit.types.voices import OwnVoice
 
@@ -73,9 +73,9 @@ def language(given: Any, *, code: bool) -> str:
     """A language by its code, or by its name as the catalogue spells it; both are taken, in any case."""
     if given is not None and not isinstance(given, str):
         raise ConfigError(f"language cannot be {given!r:.60}", hint='pass its name or its code: "en"')
-    spelled = (given or "").strip().lower()
-    name = NAMES.get(spelled, spelled.title())
-    return LANGUAGES.get(name, spelled) if code else name
+    plain = (given or "").strip()
+    name = spelled(plain) or plain.title()
+    return LANGUAGES.get(name, plain.lower()) if code else name
 
 
 def made(

@@ -33,6 +33,12 @@ _ADD = re.compile(
 _RECOLOUR = re.compile(
     r"\b(?:make|turn|change|paint|recolou?r|colou?r|dye)\b|变成|改成|换成|改为|涂成|染成|变为", re.IGNORECASE
 )
+_WHOLE = re.compile(
+    r"\b(?:make|turn|change|paint|recolou?r|colou?r|dye) (?:it|this|everything|(?:all of )?(?:the|this) (?:whole )?"
+    r"(?:picture|image|photo))\b|(?:它|整张图|图片)(?:变|改|换|染|涂)",
+    re.IGNORECASE,
+)
+_ROTATE = r"^(?!.*180){}(?=.*(?:\brotat|旋转))"
 _COMBINE = re.compile(
     r"\b(?:image|picture|photo)s? ?(?:2|two|3|three)\b|\b(?:second|combine|both|together|merge)"
     r"|图 ?[二2三3]|第二|合成|合并|结合",
@@ -47,6 +53,9 @@ _PLAIN: tuple[tuple[str, Callable[[Image.Image], Image.Image]], ...] = (
     (r"\binvert|negative\b|反色", ImageOps.invert),
     (r"upside|\bflip\w* vertical|vertical\w* flip|上下翻转|倒过来", ImageOps.flip),
     (r"\b(?:flip|mirror)(?!\w* vertical)|左右翻转|镜像|水平翻转", ImageOps.mirror),
+    (r"^(?=.*180)(?=.*(?:\brotat|\bturn\b|旋转))", lambda image: image.rotate(180)),
+    (_ROTATE.format("(?=.*(?:left|counter|anti|逆))"), lambda image: _turned(image, 90)),
+    (_ROTATE.format("(?!.*(?:left|counter|anti|逆))"), lambda image: _turned(image, -90)),
     (r"\bzoom in\b|\bcrop|closer|裁剪|放大|拉近", lambda image: _zoomed(image, 0.6)),
 )
 
@@ -122,8 +131,11 @@ def _changed(image: Image.Image, instruction: str, seed: int) -> Image.Image:
         return _removed(image, _part(image, next(filter(None, found.groups()), ""), ""))
     colours = wishes.colours_in(instruction)
     if _RECOLOUR.search(instruction) and colours:
+        tint = hues.colours()[colours[-1]].tints[0]
+        if len(colours) == 1 and _WHOLE.search(instruction) and not wishes.read(instruction).things:
+            return _tinted(image, tint)
         mask = _part(image, instruction, colours[0] if len(colours) > 1 else "")
-        return _recoloured(image, mask, hues.colours()[colours[-1]].tints[0])
+        return _recoloured(image, mask, tint)
     if found := _ADD.search(instruction):
         told = wishes.read(next(filter(None, found.groups()), ""))
         rng = np.random.default_rng(seed)
@@ -245,6 +257,17 @@ def _beside(image: Image.Image, other: Image.Image, side: str) -> Image.Image:
     across, down = {"left": (0, 1), "right": (2, 1), "top": (1, 0), "bottom": (1, 2)}.get(side, (1, 1))
     image.paste(small, (room[0] * across // 2, room[1] * down // 2))
     return image
+
+
+def _turned(image: Image.Image, degrees: int) -> Image.Image:
+    """A quarter turn, fitted into the same size."""
+    return ImageOps.pad(image.rotate(degrees, expand=True), image.size, Image.Resampling.LANCZOS, "white")
+
+
+def _tinted(image: Image.Image, colour: hues.Rgb) -> Image.Image:
+    """All of it in tones of one colour."""
+    whole = ImageOps.colorize(ImageOps.grayscale(image), "black", "white", mid=colour)
+    return Image.blend(image, whole, 0.85)
 
 
 def _zoomed(image: Image.Image, share: float) -> Image.Image:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -69,6 +70,8 @@ class Audio(Media):
     def _hold(self, array: Any, rate_hz: int) -> None:
         if rate_hz not in recording.RATES_HZ:
             raise problem("an array of samples needs its rate", "qk.Audio(array, rate_hz=24000)")
+        if holes := _holes(array):
+            raise problem(f"{holes:,} of the samples are NaN", "numpy.nan_to_num(array) makes them silence")
         try:
             self._sound = samples.from_array(array)
         except (ValueError, TypeError) as wrong:
@@ -137,6 +140,19 @@ class Audio(Media):
         return str(self.meta.get("text") or "")
 
     @property
+    def voice(self) -> str:
+        """Whose voice it is, when whoever made it told so."""
+        return str(self.meta.get("voice") or "")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self.array.copy() if dtype is None else self.array.astype(dtype)
+
+    def _recalled(self, path: Path) -> dict[str, Any]:
+        """Of spoken words the prompt is what is said."""
+        told = super()._recalled(path)
+        return {"text": told.pop("prompt"), **told} if "prompt" in told else told
+
+    @property
     def pcm16(self) -> bytes:
         """The samples as raw 16-bit little-endian PCM, channels interleaved."""
         return samples.to_pcm16(self.array)
@@ -153,8 +169,8 @@ class Audio(Media):
 
     def clip(self, begin_s: float = 0.0, end_s: float = math.inf) -> Audio:
         """The part between two moments, in seconds; of a long recording only that part is read."""
-        if not 0 <= begin_s < end_s:
-            raise problem(f"a part from {begin_s:g} s to {end_s:g} s is none", "audio.clip(1.5, 4)")
+        if not all(isinstance(each, Real) for each in (begin_s, end_s)) or not 0 <= begin_s < end_s:
+            raise problem(f"a part from {begin_s!r:.20} s to {end_s!r:.20} s is none", "audio.clip(1.5, 4)")
         if self._sound is None:
             return self._like(recording.samples(self._source, self.name, begin_s, end_s), self.rate_hz)
         last = len(self._sound) if end_s == math.inf else round(end_s * self.rate_hz)
@@ -201,6 +217,17 @@ class Audio(Media):
             return f"Audio({named}{self.duration:.2f} s, {self.rate_hz:,} Hz {kind})"
         except Exception:  # not here yet, or no sound at all: the name is all there is
             return super().__repr__()
+
+
+def _holes(array: Any) -> int:
+    """How many of its samples are no number."""
+    import numpy as np
+
+    try:
+        given = np.asarray(array)
+        return int(np.isnan(given).sum()) if given.dtype.kind == "f" else 0
+    except (ValueError, TypeError):  # no array at all: told by who makes samples of it
+        return 0
 
 
 def _outline(blocks: Iterator[Any], frames: int, columns: int) -> Envelope:

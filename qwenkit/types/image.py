@@ -8,10 +8,13 @@ anything is decoded, so a picture that would unfold to gigabytes is refused whil
 from __future__ import annotations
 
 import io
+import math
 import re
 from importlib import import_module
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
+from qwenkit.types.made import told
 from qwenkit.types.media import Content, Media, problem, sniff
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ MAX_PIXELS = 89_478_485  # where Pillow, too, begins to suspect a bomb; twice an
 _SMALLER = "make it smaller first; no model looks at more than 17 million pixels"
 _PILLOW = {f"image/{name}": name.upper() for name in ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")}
 _PILLOW |= {"image/x-icon": "ICO", "image/heic": "HEIF"}  # HEIF only where a plugin brought it
-_WRITTEN = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
+WRITTEN = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF orientation -> PIL.Image.Transpose
 _ALPHA = {"LA", "PA", "La", "RGBA", "RGBa"}
 _ORIENTATION = 274
@@ -92,8 +95,16 @@ class Image(Media):
         except Exception as trouble:  # decoders raise whatever broken data leads them to
             raise self._damaged(trouble) from None
 
-    def crop(self, left: int, top: int, right: int, bottom: int) -> Image:
-        """The part between these edges, in pixels."""
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        pixels = self.array
+        return pixels if dtype is None else pixels.astype(dtype)
+
+    def crop(self, left: Any, top: Any = None, right: Any = None, bottom: Any = None) -> Image:
+        """The part between these edges, in pixels; a box of all four does as well."""
+        edges = tuple(left) if isinstance(left, list | tuple) and top is None else (left, top, right, bottom)
+        if len(edges) != 4 or not all(_is_number(edge) for edge in edges):
+            raise problem(f"{edges!r:.80} is no part of a picture", "image.crop(left, top, right, bottom) in pixels")
+        left, top, right, bottom = map(round, edges)
         width, height = self.size
         box = (max(0, left), max(0, top), min(width, right), min(height, bottom))
         if box[0] >= box[2] or box[1] >= box[3]:
@@ -102,6 +113,9 @@ class Image(Media):
 
     def resized(self, width: float, height: float | None = None) -> Image:
         """Another size, in whole pixels; without a height, in proportion."""
+        if not _is_number(width) or not (height is None or _is_number(height)):
+            given = f"{width!r:.40}" if height is None else f"{width!r:.40} x {height!r:.40}"
+            raise problem(f"{given} is no size in pixels", "image.resized(320) or image.resized(320, 240)")
         high = round(self.height * width / self.width) or 1 if height is None else round(height)
         width, height = round(width), high
         if width < 1 or height < 1 or width * height > MAX_PIXELS:
@@ -123,9 +137,13 @@ class Image(Media):
     def media_type(self) -> str:
         return "image/png" if self._made is not None and self._content is None else super().media_type
 
+    def _marked(self, content: Content) -> Content:
+        """A PNG tells in itself what made it."""
+        return told(content, self.meta) if "prompt" in self.meta else content
+
     def _converted(self, format: str) -> Content:
-        if format not in _WRITTEN:
-            raise problem(f"a picture cannot be saved as {format!r}", f"formats: {', '.join(_WRITTEN)}")
+        if format not in WRITTEN:
+            raise problem(f"a picture cannot be saved as {format!r}", f"formats: {', '.join(WRITTEN)}")
         return encoded(self.pil, format)
 
     def _opened(self) -> Picture:
@@ -221,10 +239,27 @@ def _painted(value: Any) -> Picture:
     if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
         raise problem(f"an array of shape {pixels.shape} has more than {MAX_PIXELS:,} pixels", _SMALLER)
     if pixels.dtype != np.uint8:
-        most = 1 if pixels.dtype.kind == "b" else float(np.nan_to_num(pixels).max())
-        pixels = _eight(pixels, next((full for full in (1, 255, 65535) if most <= full), most))
+        pixels = _eight(pixels, _full(pixels))
     picture = Pillow.fromarray(np.ascontiguousarray(pixels))
     return picture.convert("RGB") if pixels.ndim == 2 else picture if picture.mode == "RGB" else picture.copy()
+
+
+def _full(pixels: Any) -> float:
+    """What counts as white in an array: 1, 255, or 65535 where the numbers have 16 bits; refused when it is a guess."""
+    low, most = float(pixels.min()), float(pixels.max())
+    if math.isnan(low) or math.isinf(low) or math.isinf(most):
+        raise problem("the array holds NaN or infinity, which is no colour", "numpy.nan_to_num(array) makes them 0")
+    near, kind = 1e-3 if pixels.dtype.kind == "f" else 0.0, pixels.dtype.str[1:]
+    fits = [full for full in (1, 255, *([65535] if kind == "u2" else [])) if most <= full * (1 + near)]
+    if low < -near or not fits or (near and 1 + near < most < 2):
+        clip = "numpy.clip(array, 0, 1)" if near and most < 2 else 'numpy.clip(array, 0, 255).astype("uint8")'
+        cure = f"0 to 1 (float) or 0 to 255: {clip} cuts off what is beyond"
+        raise problem(f"an array from {low:g} to {most:g} is no picture: what is white in it cannot be told", cure)
+    return float(fits[0])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def encoded(picture: Picture, format: str, quality: int = 90) -> bytes:

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from qwenkit.types._shown import Shown
-from qwenkit.types.image import Image
+from qwenkit.types.image import WRITTEN, Image
+from qwenkit.types.media import ending, problem
 from qwenkit.types.reply import Receipt
 from qwenkit.types.task import Task
-from qwenkit.types.usage import Usage
+from qwenkit.types.usage import Cost, Usage
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -36,6 +37,19 @@ class ImageGrid(Shown):
         self.task: Task | None = None
         self.usage: Usage | None = None
         self.raw: Any = None
+
+    @property
+    def prompt(self) -> str:
+        return str(self.meta.get("prompt") or "")
+
+    @property
+    def model(self) -> str:
+        return str(self.meta.get("model") or self.receipt.model)
+
+    @property
+    def cost(self) -> Cost | None:
+        """What all of them are estimated to cost; None where the prices do not tell."""
+        return self.receipt.cost
 
     @property
     def images(self) -> list[Image]:
@@ -61,8 +75,14 @@ class ImageGrid(Shown):
         return self.places[place]
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Every picture into a folder, numbered by position."""
-        into = Path(folder)
+        """Every picture into a folder, numbered by position; `kite.png` gives kite-1.png, kite-2.png."""
+        if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
+            raise problem(f"where to save the pictures cannot be {folder!r:.60}", 'grid.save("album")')
+        into = Path(folder).expanduser()
+        if ending(into.name) in WRITTEN and not into.is_dir() and not os.fspath(folder).endswith("/"):
+            one = len(self.places) == 1
+            names = [into if one else into.with_stem(f"{into.stem}-{place}") for place in range(1, len(self) + 1)]
+            return [each.save(name) for name, each in zip(names, self.places, strict=True) if isinstance(each, Image)]
         into.mkdir(parents=True, exist_ok=True)
         numbered = [(number, each) for number, each in enumerate(self.places, 1) if isinstance(each, Image)]
         return [each.save(into / f"{number:02}.{each.format}") for number, each in numbered]

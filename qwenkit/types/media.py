@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import unquote, unquote_to_bytes
 
+from qwenkit.types import made
 from qwenkit.types._shown import Shown
 
 Content = bytes  # its name where a class has a property called bytes
@@ -92,13 +93,28 @@ class Media(Shown):
     noun: ClassVar[str] = "file"
     family: ClassVar[str] = ""
 
-    def __init__(
-        self, content: Content | None = None, *, path: Path | None = None, url: str = "", **facts: Any
-    ) -> None:
-        self._content = content
+    def __init__(self, content: Any = None, *, path: Path | None = None, url: str = "", **facts: Any) -> None:
+        if content is not None and not isinstance(content, bytes | bytearray | memoryview):
+            kind = type(self).__name__
+            cure = f"qk.{kind}.open(path) reads a file, qk.{kind}.of(…) takes whatever you have"
+            raise problem(f"a {self.noun} is made of its bytes here, not of a {type(content).__name__}", cure)
+        self._content: Content | None = None if content is None else bytes(content)
         self.path = path
         self.url = url
-        self.meta: dict[str, Any] = facts
+        self._meta: dict[str, Any] = facts
+        self._unread = path  # a file that may tell what made it, and was not asked yet
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What made it: prompt, seed, model, voice. Of an opened file, what the `.json` beside it or its PNG tells."""
+        if self._unread is not None:
+            path, self._unread = self._unread, None
+            for name, value in self._recalled(path).items():
+                self._meta.setdefault(name, value)
+        return self._meta
+
+    def _recalled(self, path: Path) -> dict[str, Any]:
+        return made.recalled(path)
 
     @classmethod
     def of(cls, value: Any, **facts: Any) -> Self:
@@ -116,21 +132,27 @@ class Media(Shown):
             return cls(bytes(value), **facts)
         if callable(getattr(value, "read", None)):
             return cls.of(value.read(), **facts)
+        if isinstance(value, Media):
+            raise problem(f"a {value.noun} is no {cls.noun}", "give a path, bytes, a data URL or a web address")
         return cls._taken(value, facts)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], **facts: Any) -> Self:
         """A local file. It is read when its content is first needed."""
-        text = os.fspath(path)
+        text = _named(path, f"the path of the {cls.noun}")
+        if not text:
+            raise problem(f"the path of the {cls.noun} is empty", "pass a path, bytes, a data URL or a web address")
+        if (scheme := re.match(r"(?!file:)([a-z][a-z0-9+.-]+)://", text, re.I)) is not None:
+            cure = f"qk.{cls.__name__}.of(url) takes an http, https or oss address; any other, download first"
+            raise problem(f"{scheme[0]}… is no path of a {cls.noun}", cure)
         text = unquote(text[7:]) if text.startswith("file://") else text
         try:
             found = Path(text).expanduser()
-            there = found.is_file()
+            there, why = found.is_file(), "is a folder" if found.is_dir() else "does not exist"
         except (OSError, ValueError, RuntimeError):  # far too long, a zero byte in it, no home
-            there = False
+            there, why = False, "does not exist"
         if not there:
             shown = text if len(text) <= 100 else text[:99] + "…"
-            why = "is a folder" if len(text) < 4096 and "\0" not in text and Path(text).is_dir() else "does not exist"
             raise problem(f"the {cls.noun} {shown!r} {why}", "paths start at the folder of the notebook")
         return cls(path=found, **facts)
 
@@ -222,15 +244,21 @@ class Media(Shown):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it to a file, in the format its name asks for, and say where. In a folder it keeps its name."""
-        target = Path(path).expanduser()
+        if not (text := _named(path, f"the path of the {self.noun}")):
+            raise problem(f"the path of the {self.noun} is empty", f"name a file: {self.noun}.{self.format}")
+        target = Path(text).expanduser()
         if target.is_dir() or os.fspath(path).endswith("/"):
             target /= self.name if Path(self.name).suffix else f"{self.name}.{self.format}"
         wanted = ending(target.name)
         content = self.bytes if wanted in ("", self.format) else self._converted(wanted)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        target.write_bytes(self._marked(content))
         self.path = self.path or target
         return target
+
+    def _marked(self, content: Content) -> Content:
+        """The content as it is saved."""
+        return content
 
     def _converted(self, format: str) -> Content:
         """The content in another format."""
@@ -239,6 +267,13 @@ class Media(Shown):
     def __repr__(self) -> str:
         size = f", {self.byte_size:,} bytes" if self.loaded else ", an address"
         return f"{type(self).__name__}({self.name!r}{size})"
+
+
+def _named(path: Any, what: str) -> str:
+    """The path as text; refused when it is none."""
+    if not isinstance(path, str | os.PathLike):
+        raise problem(f"{what} cannot be {path!r:.60}", "give the path of a file")
+    return os.fsdecode(path)
 
 
 def _decoded(url: str, noun: str) -> bytes:

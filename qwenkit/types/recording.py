@@ -79,7 +79,7 @@ def samples(source: Source, name: str = "", begin_s: float = 0.0, end_s: float =
             raise problem(f"{name or 'This sound'} is too long to hold in memory at once", hint)
     if not parts:
         return np.zeros(0, np.float32)
-    made = np.concatenate(parts)
+    made = np.nan_to_num(np.concatenate(parts), copy=False)  # a file of floats may hold anything
     return made[:, 0] if made.shape[1] == 1 else made
 
 

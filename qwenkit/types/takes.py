@@ -45,8 +45,9 @@ def compare(*takes: Any, labels: Sequence[str] | None = None) -> Takes:
         labels, takes = list(takes[0]) if labels is None else labels, tuple(takes[0].values())
     elif len(takes) == 1 and isinstance(takes[0], list | tuple):
         takes = tuple(takes[0])
-    if not takes:
-        raise problem("there is nothing to compare", "qk.compare(first, second)")
+    if not takes or any(take is None for take in takes):
+        what = "one of the takes is None" if takes else "there is nothing to compare"
+        raise problem(what, "qk.compare(first, second)")
     if labels is not None and len(labels) != len(takes):
         raise problem(f"{len(takes)} takes and {len(labels)} labels", "give each take one label")
     return Takes(labels if labels is not None else _told_apart(takes), takes)

@@ -36,6 +36,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
     seconds: float | None = None
+    lines: int = 0  # of the clip that was filmed
     images: int = 0  # that were drawn
     characters: int = 0  # that were spoken
     tools: dict[str, int] = {}  # built-in tools the service used, and how often

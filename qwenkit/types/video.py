@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from qwenkit.types.image import Image, encoded
 from qwenkit.types.media import Content, Media, problem
+from qwenkit.types.reply import Receipt
+from qwenkit.types.task import Task
+from qwenkit.types.usage import Cost, Usage
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -39,6 +42,9 @@ class Video(Media):
     noun = "film"
     family = "video"
     stills: tuple[Image, ...] = ()
+    task: Task | None = None  # that made it
+    receipt: Receipt | None = None
+    usage: Usage | None = None
     _rate = FPS
 
     @classmethod
@@ -54,6 +60,20 @@ class Video(Media):
         if not video.stills:
             raise problem("a film needs at least one frame")
         return video
+
+    @property
+    def prompt(self) -> str:
+        """What it was made from; empty for a film that was not made here."""
+        return str(self.meta.get("prompt") or "")
+
+    @property
+    def model(self) -> str:
+        return str(self.meta.get("model") or "")
+
+    @property
+    def cost(self) -> Cost | None:
+        """What it is estimated to have cost; None where the prices do not tell."""
+        return self.receipt.cost if self.receipt else None
 
     @property
     def loaded(self) -> bool:
@@ -79,10 +99,10 @@ class Video(Media):
         dark = max(high for _, high in first.pil.convert("RGB").getextrema()) < _DARK  # type: ignore[misc]
         return self._shots([self.duration / 2])[0] if dark else first
 
-    def frames(self, count: int) -> list[Image]:
+    def frames(self, count: int = 8) -> list[Image]:
         """So many frames, evenly spaced."""
         if count not in range(1, MAX_FRAMES + 1):
-            raise problem(f"{count!r} frames of a film", f"ask for 1 to {MAX_FRAMES:,}")
+            raise problem(f"{count!r:.40} frames of a film", f"ask for 1 to {MAX_FRAMES:,}")
         return self._shots([(place + 0.5) * self.duration / count for place in range(count)])
 
     def _shots(self, times: list[float]) -> list[Image]:

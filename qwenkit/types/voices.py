@@ -15,7 +15,7 @@ from qwenkit.types.files import Rows
 from qwenkit.types.reply import Receipt
 from qwenkit.types.usage import Cost, Usage
 
-_NAMED = re.compile(r"qwen-tts-v[cd]-(.+)-voice-[^-]+-[^-]+|cosyvoice-.+-([a-z0-9]+)-[0-9a-z]{16,}")
+_NAMED = re.compile(r"[a-z]+-tts-v[cd]-(.+)-voice-[^-]+-[^-]+|cosyvoice-.+-([a-z0-9]+)-[0-9a-z]{16,}")
 
 
 class Spoken(Audio):

@@ -57,6 +57,7 @@ async def test_what_it_cost_is_booked_by_the_picture(qwen):
     grid = await done(qwen.images("a kite", n=3, save=False, **QUICK))
     (entry,) = qwen.usage
     assert (entry.family, entry.model, entry.ok) == ("images", QUICK["model"], True)
+    assert (grid.cost, grid.model, grid.prompt) == (grid.receipt.cost, QUICK["model"], "a kite")
     assert (grid.usage.images, round(grid.receipt.cost.amount, 6)) == (3, 0.6)
     assert not Path("outputs").exists()
     assert grid[0].path is None
@@ -111,6 +112,8 @@ async def test_a_task_is_resumed_by_its_id_from_another_session(qwen, box):
         assert grid[0].meta["prompt"] == "a fox"  # as the answer tells it
     again = await done(qwen.images.get(task))
     assert (again[0].bytes, again[0].meta["seed"]) == (grid[0].bytes, 3)
+    with pytest.raises(qk.TaskFailed, match="no such task"):
+        await done(qwen.images.get("nope"))
     with pytest.raises(qk.ConfigError, match="no tasks"):
         await done(qwen.images.submit("a fox", model="qwen-image-max"))
 
@@ -130,6 +133,7 @@ async def test_waiting_has_an_end_and_bears_a_throttled_look(qwen, box):
     task = await done(qwen.images.submit("a fox [slow 3]", **options))
     with pytest.raises(qk.TransportError, match="still RUNNING") as caught:
         await done(qwen.images.wait(task, timeout=0.001, progress=False))
+    assert "qwen.images.wait(error.reply)" in caught.value.hint
     assert "waited" in bundle(caught.value.reply)["text/html"]
     box.fault("429:Throttling.RateQuota", times=4, path="/tasks/")  # more than one look is tried again
     assert len(await done(qwen.images.wait(task, progress=False))) == 1
@@ -181,7 +185,8 @@ ODD = [
     {"size": "nowhere"}, {"size": (1, 2, 3)}, {"n": 0}, {"seed": -1}, {"negative": 7}, {"model": 7}, {"images": 7},
     {"negative_prompt": "x"}, {"sizes": "1:1"}, {"model": "qwen-plus"}, {"extra": 7}, {"folder": "/dev/null/x"},
     {"folder": None}, {"timeout": "soon"}, {"timeout": -1, "model": "wan2.2-t2i-flash"}, {"n": True},
-    {"max_images": 6, "model": "wan2.6-image", "enable_interleave": True, "size": "1:1"},
+    {"max_images": 6, "model": "wan2.6-image", "enable_interleave": True, "size": "1:1"}, {"save": "x.png"},
+    {"seed": 2**31 - 1, "n": 2}, {"size": "200:1"}, {"style": "<anime>"}, {"enable_interleave": True}, {"steps": 4},
 ]  # fmt: skip
 
 
@@ -190,6 +195,14 @@ async def test_odd_options_are_named_before_anything_is_sent(qwen, box):
     for odd in ODD:
         with pytest.raises(qk.ConfigError):
             await done(qwen.images("a kite", **{**QUICK, **odd}))
+    for odd, cure in (
+        ({"save": "x.png"}, "folder="),
+        ({"style": "<anime>"}, "wanx-v1"),
+        ({"steps": 4}, "leave it out"),
+    ):
+        with pytest.raises(qk.ConfigError) as caught:
+            await done(qwen.images("a kite", **{**QUICK, **odd}))
+        assert cure in caught.value.hint
     assert not box.requests
 
 
@@ -198,6 +211,26 @@ async def test_numbers_of_numpy_are_numbers(qwen, box):
     size = (np.int64(512), np.int64(512))
     await done(qwen.images("a kite", model=QUICK["model"], n=np.int64(1), seed=np.int64(3), size=size, save=False))
     assert box.requests[0].json["parameters"] == {"n": 1, "seed": 3, "size": "512*512"}
+
+
+@awaited
+async def test_a_seed_is_chosen_and_kept_where_none_is_named(qwen, box):
+    first, second = [(await done(qwen.images("a kite", n=2, **QUICK))) for _ in range(2)]
+    seed = first[0].meta["seed"]
+    assert [image.meta["seed"] for image in first] == [seed, seed + 1]
+    assert second[0].meta["seed"] not in (seed, seed + 1)
+    assert box.requests[0].json["parameters"]["seed"] == seed
+    again = await done(qwen.images("a kite", seed=seed, **QUICK))
+    assert again[0].path == first[0].path
+    with qk.Client(api_key=box.key, base_url=box.url) as other:
+        assert other.images("a kite", **QUICK)[0].meta["seed"] == seed
+
+
+@blocking
+async def test_a_cut_prompt_warns_at_the_line_that_asked(qwen):
+    with pytest.warns(UserWarning, match="cut off") as caught:
+        await done(qwen.images("x " * 3000, model="qwen-image-plus", save=False))
+    assert caught[0].filename == __file__
 
 
 def test_a_budget_refuses_before_drawing(box):

@@ -21,6 +21,7 @@ from qwenkit.sandbox.results import Results
 from qwenkit.sandbox.uploads import Uploads
 from qwenkit.types.audio import Audio
 from qwenkit.types.image import Image
+from qwenkit.types.message import Message
 from qwenkit.types.video import Video
 
 WEB = "https://pics.example/a.png"
@@ -153,6 +154,12 @@ async def test_responses_have_parts_of_their_own(qwen: Any, box: Sandbox, here: 
     assert box.requests[-1].json["input"][0]["content"][0] == sound
     with pytest.raises(qk.ConfigError, match="no lists of frames"):
         await done(qwen.responses("?", video=[RED] * 4))
+    reply = await done(qwen.responses("What is said?", audio=[wav()]))
+    assert reply.model == "qwen3.8-omni-flash"  # the usual one for sound is not answered here
+    sent = len(box.requests)
+    with pytest.raises(qk.ConfigError, match=r"qwen3-omni-flash does not answer .*qwen3.8-omni-flash.*qwen\.chat"):
+        await done(qwen.responses("?", audio=[wav()], model="qwen3-omni-flash"))
+    assert len(box.requests) == sent
 
 
 # -- uploads -----------------------------------------------------------------------------------------------------------
@@ -319,6 +326,50 @@ async def test_a_conversation_counts_what_it_was_shown(client: qk.Client, box: S
         client.conversation(images=["red.png"])  # type: ignore[call-arg]
 
 
+@ONCE
+async def test_a_restored_conversation_counts_as_before(qwen: Any, here: Path):
+    talk = qwen.conversation()
+    await done(talk("Look.", images=["red.png"]))
+    twin = qwen.conversation().restore(talk.save(here / "talk.json"))
+    assert twin.context_used == talk.context_used < 400
+    picture = twin.messages[0].content[0]["image_url"]["url"]
+    assert (type(picture), picture.bytes) == (Image, RED)
+    facts = json.loads((here / "talk.json").read_text("utf-8"))
+    for told in (None, [9, 5], [1, "x"], 7, [True, 1], [-1, 1]):  # written by somebody else
+        (here / "other.json").write_text(json.dumps({**facts, "counted": told}), "utf-8")
+        other = qwen.conversation().restore(here / "other.json")
+        assert 0 < other.context_used < 400  # estimated: by its pixels, not by the letters of its data URL
+    facts["messages"][0]["content"][0]["image_url"]["url"] = "gone.png"
+    (here / "other.json").write_text(json.dumps(facts), "utf-8")
+    with pytest.raises(qk.ConfigError, match=r"gone\.png"):
+        await done(qwen.conversation().restore(here / "other.json")("And?"))
+
+
+@ONCE
+async def test_a_conversation_shows_what_it_was_shown_and_what_it_said(qwen: Any, here: Path):
+    talk = qwen.conversation(speak="Cherry")
+    assert talk.answering == "qwen3-omni-flash"
+    await done(talk("Look.", images=["red.png"]))
+    bundle = talk._repr_mimebundle_()
+    assert bundle["text/html"].count('<img src="data:image/') == 1
+    assert bundle["text/html"].count("<audio ") == 1
+    window = f"{talk.context_used} of 49,152 tokens"
+    assert window in bundle["text/html"]
+    assert str(talk).splitlines()[:2] == [
+        f"qwen3-omni-flash, {window}, when full: trim",
+        "user: Look. (image red.png)",
+    ]
+    assert str(talk).endswith("(spoken)")
+    assert "spoken" not in talk.messages[-1].to_wire()
+    assert talk.fork()._repr_mimebundle_() == bundle
+    plain = qwen.conversation()
+    assert (plain.answering, plain.context_limit) == ("qwen-plus", 997_952)
+    await done(plain("Look.", images=["red.png"]))
+    assert plain.answering == "qwen3-vl-plus"
+    plain.undo()
+    assert plain.answering == "qwen-plus"
+
+
 def test_large_files_are_saved_by_their_place(
     client: qk.Client, box: Sandbox, here: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -340,6 +391,15 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda qwen: qwen.chat("?", audio=["a.wav"], model="qwen3-vl-plus"), "hears nothing .*qwen3-omni-flash"),
     (lambda qwen: qwen.chat("?", video="a.mp4", model="qwen-vl-ocr"), "sees no films"),
     (lambda qwen: qwen.chat("?", video="red.png"), "it is a picture.*pass it as images="),
+    (lambda qwen: qwen.chat("?", video=wav()), "it is a sound.*pass it as audio="),
+    (lambda qwen: qwen.chat("?", video=b"# Handbook"), "it is no film"),
+    (lambda qwen: qwen.chat("?", video=["gone.mp4"]), "the film 'gone.mp4' does not exist"),
+    (lambda qwen: qwen.chat("?", video="a.mp4", fps=0), "fps cannot be 0.*0.1 to 10"),
+    (lambda qwen: qwen.chat("?", video="a.mp4", fps="2"), "fps cannot be '2'"),
+    (lambda qwen: qwen.chat("?", images="red.png", max_pixels=-1), "max_pixels cannot be -1.*16,777,216"),
+    (lambda qwen: qwen.chat("?", images="red.png", min_pixels=9, max_pixels=5), "min_pixels=9 is more than"),
+    (lambda qwen: qwen.chat("?", images="red.png", fps=5), "fps goes with video="),
+    (lambda qwen: qwen.chat("?", max_pixels=5), "max_pixels goes with images="),
     (lambda qwen: qwen.chat("?", audio=b""), "it is empty"),
     (lambda qwen: qwen.chat("?", images=["gone.png"]), "cannot be sent: .*gone.png"),
     (lambda qwen: qwen.chat("?", images=[7]), "image cannot be sent"),
@@ -389,6 +449,24 @@ def test_a_batch_has_its_pictures_inline(client: qk.Client, box: Sandbox):
     job = client.batches.submit(["What?"], images=[RED], model="qwen3-vl-plus")
     assert MADE in next(seen for seen in box.requests if seen.path.endswith("/files")).body.decode()
     assert client.batches.results(client.batches.wait(job, progress=False))[0].text
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "model"),
+    [
+        (["What?"], {}, "qwen-plus"),
+        (["What?"], {"images": [RED]}, "qwen3-vl-plus"),
+        (iter(["What?"]), {"images": iter([RED])}, "qwen3-vl-plus"),
+        (["What?", [Message.user([shown(MADE), WORDS])]], {}, "qwen3-vl-plus"),
+        (["What?"], {"audio": [wav()]}, "qwen3-omni-flash"),
+    ],
+)
+def test_a_batch_asks_a_model_with_the_senses_for_it(
+    client: qk.Client, box: Sandbox, prompts: Any, options: Any, model: str
+):
+    client.batches.submit(prompts, progress=False, **options)
+    sent = next(seen for seen in box.requests if seen.path.endswith("/files")).body.decode()
+    assert sent.count(f'"model":"{model}"') == sent.count('"custom_id"') > 0
 
 
 # -- fetching ----------------------------------------------------------------------------------------------------------

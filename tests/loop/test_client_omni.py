@@ -89,6 +89,10 @@ async def test_it_hears_or_sees_and_speaks_in_one_call(client: qk.Client):
     asked = client.chat(SUM, speak="Cherry")
     reply = client.chat("What do you hear?", audio=[asked.audio], speak="Cherry")
     assert "391" in reply.text  # the sandbox knows its own voice
+    spoken = client.speech(SUM)
+    for words in ("Answer it.", "Please answer.", "What is the answer?"):
+        assert "391" in client.chat(words, audio=[spoken]).text
+    assert "one voice" in client.chat("How many speakers are there?", audio=[spoken]).text
     assert reply.usage.audio_in > 0
     assert reply.usage.audio_out > 0
     assert reply.usage.audio == reply.usage.audio_in + reply.usage.audio_out

@@ -22,6 +22,7 @@ from qwenkit.protocol import speech as protocol
 from qwenkit.protocol.sentences import Part, characters, split
 from qwenkit.protocol.speech_stream import Sound, SpeechFold, faded
 from qwenkit.protocol.voices import CLONE, COSY
+from qwenkit.types.reply import Reply
 
 FERRY = "The ferry leaves at nine."
 HELLO = "你好，今天天气怎么样。"
@@ -150,6 +151,15 @@ def test_an_expired_address_says_so(client, box):
     [
         (" ", {}, "nothing to say"),
         (None, {}, "nothing to say"),
+        (5, {}, "only a text can be said, not 5 (int) → pass str(…) of it"),
+        ([FERRY], {}, "(list) → speak each of them"),
+        (Reply(), {}, "nothing to say"),
+        (FERRY, {"voice": "harbour"}, "by its id, which qwen.voices.list() tells"),
+        (FERRY, {"instructions": "Softly.", "model": MODEL}, "or use model='qwen3-tts-instruct-flash'"),
+        (FERRY, {"language": "Cantonese"}, "comes with its voice: voice='Rocky'"),
+        (FERRY, {"language": "yue"}, "comes with its voice: voice='Rocky'"),
+        (FERRY, {"voice": "Cherry", "model": "cosyvoice-v2"}, "-flash; the catalogue lists no voices of"),
+        (FERRY, {"voice": "Elias", "model": "cosyvoice-v2"}, "speaks with qwen3-tts-flash"),
         (FERRY, {"voice": "Chery"}, "did you mean 'Cherry'?"),
         (FERRY, {"voice": "cherry"}, "did you mean 'Cherry'?"),
         (FERRY, {"voice": "Jennifer", "model": "qwen-tts"}, "it speaks with qwen3-tts-flash"),
@@ -181,11 +191,44 @@ def test_the_service_is_asked_all_the_same_and_explained(client):
     assert "qwen.voices(model='qwen3-tts-flash')" in caught.value.hint
     with pytest.raises(qk.InvalidRequest, match="418") as caught, client.speech.stream(FERRY, **COSY_WRONG) as stream:
         list(stream)
-    assert "a name from the page of cosyvoice-v2" in caught.value.hint
+    assert "take a name from the service's list, or clone one" in caught.value.hint
     with pytest.raises(qk.NotFound, match=r"is called with qwen\.speech"):
         client.chat(FERRY, model=MODEL)
     with pytest.raises(qk.InvalidRequest, match="url error"):
         client.tasks.submit("/services/audio/tts/synthesis", model="qwen-tts", input={"text": FERRY})
+
+
+def test_a_plain_call_tells_words_and_a_joined_one_keeps_its_format(client, box, monkeypatch):
+    told = {"model": "cosyvoice-v3-flash", "voice": "longanyang", "save": False, "word_timestamp_enabled": True}
+    take = client.speech(FERRY, **told)
+    assert (take.format, take.text, take.usage.characters) == ("mp3", FERRY, 25)
+    assert [word["text"] for word in take.words] == FERRY.split()
+    assert take.raw[-1]["output"]["finish_reason"] == "stop"
+    monkeypatch.setitem(catalogue.model("cosyvoice-v3-flash").limits, "characters", 30)
+    twice = client.speech(f"{FERRY} {FERRY}", **told)
+    assert (twice.format, twice.usage.characters) == ("mp3", 50)
+    assert twice.duration == pytest.approx(2 * take.duration + 0.25, abs=0.2)
+    times = [word["begin_time"] for word in twice.words]
+    assert len(times) == 10
+    assert times[5] - times[0] == pytest.approx(1000 * (take.duration + 0.25), abs=2)
+    box.fault("400", times=1)
+    with pytest.raises(qk.InvalidRequest):
+        client.speech(FERRY, **told)
+
+
+def test_instructions_and_answers_find_their_way(client):
+    assert client.speech(FERRY, instructions="Softly.", save=False).model == "qwen3-tts-instruct-flash"
+    assert client.speech(FERRY, language="en-GB", save=False).meta["language"] == "English"
+    reply = client.chat("Say hello.")
+    assert client.speech(reply, save=False).text == reply.text.strip()
+
+
+def test_a_stopped_stream_says_that_it_is_partial(client):
+    stream = client.speech.stream(LONG, save=False)
+    next(iter(stream))
+    assert stream.reply.text == f"{LONG} (partial)"
+    list(stream)
+    assert stream.reply.text == LONG
 
 
 def test_cosyvoice_speaks_with_its_options_and_tells_words(client, box):
@@ -209,13 +252,22 @@ async def test_a_voice_is_cloned_speaks_and_is_deleted(qwen):
     sample = await done(qwen.speech(LONG, voice="Ethan", save=False))
     mine = await done(qwen.voices.clone(sample, name="pier", text=LONG, language="en"))
     assert (mine.model, mine.usable) == ("qwen3-tts-vc-2026-01-22", True)
-    by_value, by_id = [await done(qwen.speech(FERRY, voice=voice, save=False)) for voice in (mine, mine.id)]
-    assert by_value.model == by_id.model == mine.model
-    assert mine.id in [each.id for each in await done(qwen.voices.list())]
+    for voice in (mine, mine.id, "pier"):  # its name holds in the session that made it
+        assert (await done(qwen.speech(FERRY, voice=voice, save=False))).model == mine.model
+    mine_too = (listed := await done(qwen.voices.list()))[0]
+    assert (mine_too.id, mine_too.name) == (mine.id, "pier")
+    told, saved = str(listed), listed._repr_mimebundle_()
+    assert mine.id in told
+    assert f"{mine_too.created} (Beijing)" in told
+    assert "pier" in saved["text/plain"]
+    assert mine.id not in saved["text/plain"]  # which must be the same in each run
+    assert f'qk-volatile">{mine.id}</span>' in saved["text/html"]
     assert (await done(qwen.voices.get(mine))).created
     with pytest.raises(qk.InvalidRequest, match="not supported"):
         await done(qwen.speech(FERRY, voice=mine.id, model=MODEL))
     await done(qwen.voices.delete(mine))
+    with pytest.raises(qk.ConfigError, match="no voice 'pier'"):
+        await done(qwen.speech(FERRY, voice="pier"))
     with pytest.raises(qk.NotFound):
         await done(qwen.voices.get(mine))
 
@@ -233,6 +285,7 @@ def test_cosyvoice_clones_by_the_same_words(client):
     sample = client.speech(LONG, save=False)
     mine = client.voices.clone(sample, name="pier", model="cosyvoice-v3-flash", language="English")
     assert mine.id.startswith("cosyvoice-v3-flash-pier-")
+    assert mine.name == "pier"
     assert client.voices.get(mine.id).status == "OK"
     assert client.speech(FERRY, voice=mine.id, save=False).model == "cosyvoice-v3-flash"
     client.voices.delete(mine.id)
@@ -292,6 +345,8 @@ def test_the_cast_of_a_model_is_a_table(client):
     assert "Radio Gol" in shown["text/html"]
     assert "Chinese, English" in client.voices(model="qwen-tts")._repr_mimebundle_()["text/plain"]
     assert "no voice" in str(client.voices(model="qwen3-tts-vc"))
+    assert "a name from the service's list" in str(client.voices(model="cosyvoice-v2"))
+    assert client.voices(language="yue").names == client.voices(language="Cantonese").names == ["Rocky", "Kiki"]
 
 
 # -- parts of texts and of streams -------------------------------------------------------------------------------------

@@ -90,6 +90,19 @@ async def test_options_travel(one, box):
     assert heard.language == "en"
 
 
+@pytest.mark.parametrize(
+    ("options", "cure"),
+    [
+        ({"enable_itn": True}, "itn=True"),
+        ({"speakers": 2}, r"submit\(recording, speakers=2\)"),
+        ({"timestamps": 1}, "submit"),
+    ],
+)
+async def test_what_another_call_does_leads_there(one, options, cure):
+    with pytest.raises(qk.ConfigError, match=f"no option .*{cure}"):
+        one.transcribe(FERRY, **options)
+
+
 async def test_the_newer_models_tell_the_words(one, box):
     asked: dict[str, Any] = {"model": "fun-asr-flash-2026-06-15", "vocabulary": ["pier"], "context": "A harbour."}
     heard = one.transcribe(FERRY, **asked)

@@ -32,6 +32,7 @@ async def test_a_clip_is_waited_for_and_kept(qwen, box):
     )
     assert json.loads(Path("outputs/waves-at-night-3.json").read_text())["model"] == SMALL["model"]
     assert clip.task.ok
+    assert (clip.model, clip.prompt, clip.cost) == (SMALL["model"], "waves at night", None)
     assert clip.usage.seconds == 5
     assert clip.poster.size == (624, 624)
     assert box.requests[0].json["parameters"] == {"duration": 5, "seed": 3, "size": "624*624"}
@@ -49,6 +50,17 @@ async def test_a_clip_begins_with_a_picture_and_is_resumed_by_its_id(qwen, box):
     assert abs(clip.size[0] / clip.size[1] - 4 / 3) < 0.02
     red, _, blue = clip.poster.pil.convert("RGB").resize((1, 1)).getpixel((0, 0))
     assert blue > red + 60
+
+
+def test_a_clip_without_a_model_named_has_a_price_and_a_budget_stops_it(box):
+    with qk.Client(api_key=box.key, base_url=box.url, budget=5) as qwen:
+        clip = qwen.videos("waves", seconds=2, size="1280x720", progress=False)
+        assert (round(clip.cost.amount, 6), clip.meta["seed"] is not None) == (1.2, True)
+        with pytest.raises(qk.BudgetExceeded, match="¥15"):
+            qwen.videos.submit("waves", seconds=15)
+        picture = {"image": qk.Image.of(Pillow.new("RGB", (320, 240))), "seconds": 2, "resolution": "720P"}
+        with pytest.warns(qk.BudgetWarning, match="no list price"):
+            qwen.videos.submit("it drifts", **picture)
 
 
 @awaited

@@ -137,6 +137,20 @@ def test_a_receipt_becomes_json_by_its_schema(ask):
     assert len(value["items"]) == 3
 
 
+def test_shapes_fill_a_schema_by_its_names(ask):
+    fields = {name: {"type": "integer"} for name in ("circles", "red_circles", "squareCount", "shapes")}
+    fields |= {name: {"type": "string"} for name in ("background", "star_colour")}
+    wanted = {
+        "type": "json_schema",
+        "json_schema": {"name": "sheet", "schema": {"type": "object", "properties": fields}},
+    }
+    options = {"model": "qwen3.7-plus", "enable_thinking": False, "response_format": wanted}
+    value = json.loads(text(ask("Fill in.", image("shapes"), **options)))
+    assert value == {"circles": 3, "red_circles": 3, "squareCount": 2, "shapes": 7, "background": "white"} | {
+        "star_colour": "yellow"
+    }
+
+
 def test_follow_ups_see_the_earlier_picture_and_other_questions_do_not(ask):
     first = {"role": "user", "content": [image("shapes"), {"type": "text", "text": "What is this?"}]}
     before = [first, {"role": "assistant", "content": "Shapes."}]

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qwenkit.api import outputs
 from qwenkit.errors import ConfigError
 from qwenkit.types import recording
 from qwenkit.types.audio import Audio
+from qwenkit.types.image_grid import Failed, ImageGrid
 from qwenkit.types.reply import Choice, Reply
 from qwenkit.types.takes import compare
+from qwenkit.types.video import Video
 
 RATE = 24_000
 
@@ -108,10 +111,11 @@ def test_bytes_that_come_with_a_rate_are_samples_whatever_they_look_like():
 @pytest.mark.parametrize(
     ("array", "expected"),
     [(np.array([0, 255, 128], np.uint8), [-1, 0.992, 0.004]), (np.array([-32768, 16384], np.int16), [-1, 0.5]),
-     (np.zeros((2, 100)), np.zeros((100, 2))), (np.array([np.nan, np.inf, -0.5]), [0, 1, -0.5])],
+     (np.zeros((2, 100)), np.zeros((100, 2))), (np.array([np.inf, -0.5]), [1, -0.5])],
 )  # fmt: skip
 def test_arrays_of_any_kind_become_float_samples(array, expected):
     np.testing.assert_allclose(Audio(array, 16_000).array, expected, atol=0.01)
+    np.testing.assert_allclose(np.asarray(Audio(array, 16_000), float), expected, atol=0.01)
 
 
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3", "aiff"])
@@ -187,12 +191,41 @@ def test_what_does_not_fit_into_memory_is_read_in_parts(monkeypatch: pytest.Monk
      (lambda: Audio(tone(), RATE).save("/tmp/none.xyz"), "not written"),
      (lambda: Audio(tone(), RATE).resampled(3), "rate"), (lambda: Audio.pcm(b"12", RATE, 0), "0 channels"),
      (lambda: Audio.join([Audio(tone(), RATE)], gap_s=-1), "gap_s=-1"),
+     (lambda: Audio.open(None), "path of the sound cannot be None"),
+     (lambda: Audio(np.array([0.1, np.nan]), RATE), "1 of the samples are NaN → numpy.nan_to_num"),
+     (lambda: Audio(tone(), RATE).clip("0", "1"), r"a part from '0' s to '1' s is none → audio.clip"),
      (lambda: Audio.open("none.wav"), "does not exist")],
 )  # fmt: skip
 def test_what_cannot_be_is_told_in_one_line(doing, told):
     with pytest.raises(ConfigError, match=told) as caught:
         doing()
     assert "\n" not in str(caught.value)
+
+
+def test_an_opened_sound_tells_what_is_said_and_by_whom(tmp_path):
+    path = outputs.keep(Audio(tone(), RATE), prompt="Hello.", seed=None, model="m", voice="Cherry", folder=tmp_path)
+    sound = Audio.open(path)
+    assert (sound.text, sound.voice) == ("Hello.", "Cherry")
+    assert sound.meta == {"text": "Hello.", "model": "m", "voice": "Cherry"}
+    (tmp_path / "holes.wav").write_bytes(wav(np.array([np.nan, 0.5], np.float32), subtype="FLOAT"))
+    assert Audio.open(tmp_path / "holes.wav").array.tolist() == [0, 0.5]
+
+
+def test_films_and_grids_are_compared_too():
+    from PIL import Image as Pillow
+
+    frames = [Pillow.new("RGB", (64, 48), (40 * number, 90, 200)) for number in range(1, 5)]
+    film, grid = Video.of(frames, fps=2), ImageGrid([*frames[:2], Failed("Bad", "no")])
+    takes = compare(
+        {"frames": film, "film": Video(film.bytes), "kite": grid, "away": Video.of("https://x.example/a.mp4")}
+    )
+    lines, html = str(takes).splitlines(), takes._repr_mimebundle_()["text/html"]
+    assert lines[0].startswith("frames: film · 64×48 · 2.0 s · 2 frames/s")
+    assert lines[1].startswith("film: film · 64×48 · 2.0 s · 2 frames/s · mp4")
+    assert lines[2] == "kite: 2 pictures · 64×48 · 1 failed"
+    assert "an address" in lines[3]
+    assert (html.count("<video "), html.count("<img ")) == (1, 4)
+    assert "qwen.fetch" in html
 
 
 def test_takes_are_called_by_what_tells_them_apart():
@@ -203,7 +236,13 @@ def test_takes_are_called_by_what_tells_them_apart():
     replies = [Reply(choices=[Choice(text="hi")], model=model) for model in ("qwen-plus", "qwen-max")]
     assert compare(*replies).labels == ["qwen-plus", "qwen-max"]
     assert compare(one, two, labels=["x", "y"])[0] is one
-    for wrong in (lambda: compare(), lambda: compare(one, labels=["a", "b"]), lambda: compare(one)["Nobody"]):
+    for wrong in (
+        lambda: compare(),
+        lambda: compare(None),
+        lambda: compare({"a": one, "b": None}),
+        lambda: compare(one, labels=["a", "b"]),
+        lambda: compare(one)["Nobody"],
+    ):
         with pytest.raises(ConfigError):
             wrong()
 

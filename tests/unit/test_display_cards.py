@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 from inert import read
 
@@ -14,7 +15,9 @@ from qwenkit.display import bundle
 from qwenkit.display.page import page, style, volatile
 from qwenkit.errors import QwenError, RateLimited, StreamBroken
 from qwenkit.notebook.folding import without_volatile
+from qwenkit.types.audio import Audio
 from qwenkit.types.connection import CheckUp, Connection, Finding
+from qwenkit.types.image import Image
 from qwenkit.types.ledger import Ledger
 from qwenkit.types.message import Message
 from qwenkit.types.models import ModelTable
@@ -215,6 +218,18 @@ class TestLedger:
         assert "reasoning" in said(ledger)
         assert "failed" in said(ledger)
 
+    def test_what_is_not_counted_in_tokens_says_in_what(self) -> None:
+        ledger = self.ledger(1)
+        for unit, much in {"characters": 1_234, "images": 1, "seconds": 2.5}.items():
+            ledger.add(family="f", model=unit, **{unit: much})
+        rows = [line.split() for line in bundle(ledger)["text/plain"].splitlines()[1:]]
+        assert rows[0] == ["model", "calls", "prompt", "completion", "counted", "≈", "cost"]
+        assert rows[1] == ["qwen-max", "1", "100", "50", "¥0.001000"]
+        assert rows[2] == ["characters", "1", "–", "–", "1,234", "characters", "–"]
+        assert rows[3] == ["images", "1", "–", "–", "1", "picture", "–"]
+        assert rows[4] == ["seconds", "1", "–", "–", "2.5", "s", "–"]
+        assert said(ledger).count("1,234 characters") == 2
+
     def test_times_are_volatile_and_not_in_the_plain_text(self) -> None:
         assert volatile("0.20 s") in html_of(self.ledger())
         assert " s" not in bundle(self.ledger())["text/plain"].replace("tokens", "").replace("calls", "").replace(
@@ -283,6 +298,18 @@ class TestConversation:
         heavy = html_of(Talk([Message.user("word " * 2_000) for _ in range(40)]))
         assert len(heavy) < 100_000
         assert "earlier messages" in heavy
+
+    def test_pictures_and_sounds_are_few_and_small(self) -> None:
+        noise = [Image.of(np.random.default_rng(seed).integers(0, 255, (400, 500, 3), np.uint8)) for seed in range(9)]
+        sound = Audio(np.random.default_rng(1).uniform(-0.5, 0.5, 40 * 24_000).astype("float32"), 24_000)
+        heard = [{"type": "input_audio", "input_audio": {"data": sound}}] * 4
+        seen = [{"type": "image_url", "image_url": {"url": each}} for each in noise]
+        broken = [{"type": "image_url", "image_url": {"url": url}} for url in ("data:image/png;base64,AA", "x", [])]
+        card = html_of(Talk([Message.user(seen), Message.user(heard), Message.user(broken)]))
+        assert (card.count("<img "), card.count("<audio ")) == (6, 2)
+        assert card.count("with image, image, image<") == 2
+        assert "with audio, audio<" in card
+        assert len(card) < 400_000
 
     def test_an_unknown_window_has_no_meter(self) -> None:
         talk = Talk([])

@@ -100,8 +100,9 @@ def test_words_share_the_lines_they_have_room_in():
     words = [Word(at * 100, at * 100 + 90, f"word{at}") for at in range(40)]
     svg = transcript.timeline([Sentence(0, 4000, "…", words=words)], 4.0)
     spots = [(int(x), int(y)) for x, y in re.findall(r'<text x="(\d+)" y="(\d+)">', svg)]
-    assert {y for _, y in spots} == {18, 32, 46}
-    for lane in (18, 32, 46):
+    assert {y for _, y in spots} <= {18, 32, 46, 60, 74, 88}
+    assert f"… {40 - len(spots)} words had no room" in svg or len(spots) == 40
+    for lane in (18, 32, 46, 60, 74, 88):
         places = [x for x, y in spots if y == lane]
         assert all(after - before >= 30 for before, after in pairwise(places))
 

@@ -82,7 +82,9 @@ def test_thinking_is_priced_as_such():
 
 def test_a_model_without_a_price_costs_nothing_known():
     books = accounts(budget="¥1")
-    receipt = finish(books.open("chat", "llama-of-my-own", HI))
+    with pytest.warns(BudgetWarning, match="llama-of-my-own has no list price here: the budget does not count it"):
+        receipt = finish(books.open("chat", "llama-of-my-own", HI))
+    finish(books.open("chat", "llama-of-my-own", HI), Usage())  # said once: a second warning would be an error here
     assert receipt.cost is None
     assert (books.ledger.cost, books.ledger.tokens) == ({}, 110_000)
 
@@ -209,6 +211,10 @@ def test_a_call_that_would_pass_the_budget_is_refused_before_it_is_sent():
             books.open(family, MODEL, HI)
     with pytest.raises(BudgetExceeded, match="a shorter clip"):
         books.open("videos", "wan2.6-t2v", 0, 0)  # priced by the second, and nobody knows yet how many
+    for seconds, lines, amount in ((2, 720, 1.2), (2, 1080, 2.0), (3, 0, 1.8)):
+        cost = books.cost("wan2.6-t2v", Usage(seconds=seconds, lines=lines))
+        assert cost is not None
+        assert round(cost.amount, 6) == amount
     assert len(books.ledger) == 2
 
 

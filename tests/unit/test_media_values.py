@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from qwenkit.api import outputs
 from qwenkit.errors import ConfigError
 from qwenkit.types.image import Image
 from qwenkit.types.image_grid import Failed, ImageGrid
@@ -92,6 +93,13 @@ def test_a_file_is_read_when_it_is_needed_and_the_name_is_not_believed(here: Pat
         ({"a": 1}, "a dict is no picture"),
         (np.zeros((3, 40, 60)), "shape (3, 40, 60) is no picture"),
         (np.zeros((0, 4, 3)), "shape (0, 4, 3) is no picture"),
+        (np.full((4, 6, 3), [0.0, np.nan, 1.0]), "NaN or infinity, which is no colour → numpy.nan_to_num"),
+        (np.full((50, 50, 3), 2000), "from 2000 to 2000 is no picture"),
+        (np.full((4, 6), 1.5), "from 1.5 to 1.5 is no picture: what is white in it cannot be told → 0 to 1"),
+        (np.full((4, 6), -0.5), "from -0.5 to -0.5 is no picture"),
+        ("", "the path of the picture is empty"),
+        ("ftp://a.example/b.png", "ftp://… is no path of a picture"),
+        (Media(b"x"), "a file is no picture"),
         (np.broadcast_to(np.uint8(0), (10_000, 10_000)), "more than 89,478,485 pixels"),
     ],
     ids=lambda case: str(case)[:12],
@@ -110,14 +118,18 @@ def test_what_is_no_picture_is_refused_in_one_line(here: Path, source: Any, word
         (np.full((4, 6, 1), 100, np.uint8), (100, 100, 100)),
         (np.full((4, 6), True), (255, 255, 255)),
         (np.full((4, 6, 3), 0.5), (128, 128, 128)),
-        (np.full((4, 6, 3), [0.0, np.nan, 1.0]), (0, 0, 255)),
+        (np.full((4, 6, 3), [-1e-9, 0.0, 1.0000001]), (0, 0, 255)),
+        (np.full((4, 6, 3), [0.0, 2.0, 255.0]), (0, 2, 255)),
         (np.full((4, 6), 65535, np.uint16), (255, 255, 255)),
         (np.full((4, 6, 4), [1, 2, 3, 4], np.uint8), (1, 2, 3, 4)),
-        (np.full((4, 6, 3), [-5, 300, 65535], np.int64), (0, 1, 255)),
+        (np.full((4, 6, 3), [0, 300, 65535], np.uint16), (0, 1, 255)),
     ],
 )
 def test_arrays_of_any_kind_become_bytes(pixels: Any, middle: tuple[int, ...]):
-    assert tuple(Image.of(pixels).array[2, 3]) == middle
+    image = Image.of(pixels)
+    assert tuple(image.array[2, 3]) == middle
+    assert np.array_equal(np.asarray(image), image.array)
+    assert np.asarray(image, float).dtype == float
 
 
 def test_the_value_does_not_change_with_the_array():
@@ -146,10 +158,49 @@ def test_parts_and_sizes():
     assert image.crop(50, 30, 90, 90).size == (10, 10)
     assert image.resized(image.width / 2).size == (30, 20)
     assert image.resized(30, 30).meta == {"seed": 3}
-    with pytest.raises(ConfigError, match="nothing of a 60x40 picture"):
-        image.crop(60, 0, 70, 10)
-    with pytest.raises(ConfigError, match="cannot be made"):
-        image.resized(0)
+    assert image.crop((0, 0, 9, 9)).size == image.crop(0, 0, np.int64(9), 9.2).size == (9, 9)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda image: image.crop(60, 0, 70, 10), "nothing of a 60x40 picture"),
+        (lambda image: image.crop((0, 0, 9)), r"no part of a picture → image.crop\(left"),
+        (lambda image: image.crop(0, 0, "9", 9), "no part of a picture"),
+        (lambda image: image.resized(0), "cannot be made"),
+        (lambda image: image.resized("100"), r"'100' is no size in pixels → image.resized\(320"),
+        (lambda image: image.save(None), "path of the picture cannot be None"),
+        (lambda image: image.save(""), "path of the picture is empty"),
+        (lambda image: Image.open(None), "path of the picture cannot be None"),
+        (lambda image: Image("red.png"), r"made of its bytes here, not of a str → qk.Image.open\(path\)"),
+        (lambda image: Video(Path("a.mp4")), r"made of its bytes here.*qk.Video.open\(path\)"),
+        (lambda image: ImageGrid([image]).save(None), "save the pictures cannot be None"),
+    ],
+)
+def test_what_cannot_be_done_with_a_picture_is_said_with_its_cure(make: Any, words: str):
+    with pytest.raises(ConfigError, match=words):
+        make(Image.of(RED))
+
+
+def test_an_opened_file_tells_what_made_it(here: Path, monkeypatch: pytest.MonkeyPatch):
+    facts = {"prompt": "a red field 红", "seed": 7, "model": "qwen-image"}
+    path = outputs.kept(Image.of(RED, **facts), "made")
+    assert Image.open(path).meta == facts
+    assert Image.open(path, seed=9).meta == {**facts, "seed": 9}
+    copy = Image.of(RED, **facts).save("copy.png")  # no .json here: its own text tells
+    assert Image.open(copy).meta == Image.open(Image.open(copy).save("again.png")).meta == facts
+    assert Pillow.open(copy).text == {**facts, "seed": "7"}
+    film = outputs.kept(Video(b"\0\0\0\x20ftypisom", prompt="dawn"), "made")
+    assert Video.open(film).meta == {"prompt": "dawn"}
+    for wrong in ("[" * 100_000, "[1]", '{"file": "other.png", "prompt": "x"}', "\udcff"):
+        (here / "red.json").write_text(wrong, "utf-8", "surrogateescape")
+        assert Image.open("red.png").meta == {}
+    (here / "cut.png").write_bytes(copy.read_bytes()[:60])
+    assert Image.open("cut.png").meta == {}
+    monkeypatch.setenv("HOME", str(here))
+    assert Image.open("~/copy.png").meta == facts
+    with pytest.raises(ConfigError, match="'~' is a folder"):
+        Image.open("~")
 
 
 def test_sniffing_knows_the_kinds_by_their_first_bytes():
@@ -248,6 +299,9 @@ def test_a_grid_keeps_the_order_and_the_failures(here: Path):
     grid = ImageGrid([PNG, bad, Image.of(RED, seed=2)], prompt="x")
     assert (len(grid), len(grid.images), grid.failures, grid[1], grid[2].meta) == (3, 2, [bad], bad, {"seed": 2})
     assert [path.as_posix() for path in grid.save("all")] == ["all/01.png", "all/03.png"]
+    assert [path.as_posix() for path in grid.save("kite.jpg")] == ["kite-1.jpg", "kite-3.jpg"]
+    assert [path.as_posix() for path in grid[:1].save("kite.png")] == ["kite.png"]
+    assert (here / "kite.png").is_file()
     assert grid[1:].meta == {"prompt": "x"}
     assert [repr(grid), repr(grid[:1])] == ["ImageGrid(2 pictures, 1 failed)", "ImageGrid(1 picture)"]
 
@@ -279,6 +333,7 @@ def test_frames_make_a_film_too():
     video = Video.of(reel(8), fps=4, prompt="dawn")
     assert (video.duration, video.fps, video.size, video.loaded, len(video.stills)) == (2.0, 4.0, (64, 48), True, 8)
     assert [int(frame.array.mean()) for frame in video.frames(2)] == [30, 50]
+    assert len(video.frames()) == 8
     assert video.meta == {"prompt": "dawn"}
     assert (repr(video), video.byte_size) == ("Video(8 frames, 2 s)", len(video.bytes))
     assert Video.of(video.bytes).duration == pytest.approx(2.0)

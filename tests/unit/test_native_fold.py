@@ -16,6 +16,7 @@ from qwenkit.protocol.flow import Answer, Request
 from qwenkit.protocol.native_stream import NativeFold
 from qwenkit.protocol.sse import EventDecoder
 from qwenkit.types.reply import Choice, Piece, Reply, ToolCall
+from qwenkit.types.task import Task
 from qwenkit.types.usage import CompletionDetails, PromptDetails, Usage
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "native"
@@ -252,6 +253,12 @@ def test_a_task_that_failed_says_why(name, code):
     error = tasks.failed(seen)
     assert (seen.done, seen.ok, seen.code, error.task) == (True, False, code, seen)
     assert code in str(error)
+
+
+def test_a_code_alone_is_told_once_and_in_words():
+    silent = "SUCCESS_WITH_NO_VALID_FRAGMENT"
+    error = tasks.failed(Task(TASK, "FAILED", output={"code": silent, "message": silent}))
+    assert str(error).startswith(f"the task failed: no speech was found in the recording ({silent}) → check")
 
 
 def test_a_task_needs_an_id_only():

@@ -126,6 +126,12 @@ def test_edits_of_everything():
     assert seen(edited("darker please")).brightness < seen(image).brightness
     assert edited("mirror it").tobytes() == image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).tobytes()
     assert seen(edited("background to night")).brightness < 120
+    blue = np.asarray(edited("make it blue"), float).mean(axis=(0, 1))
+    assert blue[2] >= blue[0]
+    assert edited("make it blue").tobytes() != image.tobytes()
+    assert edited("rotate it by 180 degrees").tobytes() == image.rotate(180).tobytes()
+    left, right = (seen(edited(f"rotate it to the {side}")).shapes[0].box for side in ("left", "right"))
+    assert left[1] > right[1]  # the left side goes down, or up
     other = paint("a blue star on white background", (300, 300), 1)
     joined = paint("put the star of image 2 on the right", (300, 200), 1, references=[image, other])
     assert counts(seen(joined)) == {("circle", "red"): 1, ("star", "blue"): 1}

@@ -92,6 +92,12 @@ def test_without_times_there_are_no_subtitles():
     assert cues([Sentence(0, 0, "  ")]) == []
 
 
+@pytest.mark.parametrize("names", [["Ada", "Ben"], {"0": "Ada"}])
+def test_speakers_are_named_by_number(names):
+    with pytest.raises(qk.ConfigError, match=r"names cannot be .*by number"):
+        vtt([Sentence(0, 900, "Hello.", speaker=0)], names)
+
+
 def test_a_transcript_is_saved_by_its_ending(tmp_path):
     heard = Transcript(sentences=[Sentence(0, 900, "早上好。")], body=b'{"transcripts": ["\xe6\x97\xa9"]}')
     assert heard.save(tmp_path / "a.srt").read_text("utf-8") == heard.srt()

@@ -192,6 +192,9 @@ REFUSED = {
     "takes no vocabulary": lambda: at_once(vocabulary=["x"]),
     "flash is told one language": lambda: at_once(language=["en", "zh"]),
     "language cannot be 7": lambda: at_once(language=7),
+    "not know the language 'Englsh' → did you mean 'English'": lambda: at_once(language="Englsh"),
+    "not know the language 'Klingon' → it knows Chinese": lambda: task(language="Klingon"),
+    "is no sound": lambda: transcribe.task_body([Audio.of(b"junk")]),
     "context cannot be": lambda: at_once(context=["Ilse"]),
     "extra cannot be": lambda: at_once(extra=7),
     "1 recording in a task, not 2": lambda: task(2, model="qwen3-asr-flash-filetrans"),
@@ -208,6 +211,13 @@ REFUSED = {
     "may last 43,200 s": lambda: transcribe.task_body([lasting(LONG + 1)]),
     "aiff is not read": lambda: transcribe.task_body([Audio.of(b"FORM" + bytes(4) + b"AIFF" + bytes(8))]),
 }  # fmt: skip
+
+
+def test_languages_go_by_code_and_by_name():
+    for given, code in {"English": "en", "EN": "en", " chinese ": "zh"}.items():
+        assert at_once(language=given)["parameters"]["asr_options"] == {"language": code}
+    assert not at_once(language="auto")["parameters"]
+    assert task(2, language=["English", "nl"])["parameters"]["language_hints"] == ["en", "nl"]
 
 
 @pytest.mark.parametrize("words", REFUSED)

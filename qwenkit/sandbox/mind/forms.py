@@ -1,9 +1,12 @@
-"""Texts of receipts, charts and signs as records: a title, labelled values, and rows of things with a number."""
+"""Texts of receipts, charts and signs as records: a title, labelled values, rows of things with a number; shapes."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+
+from qwenkit.sandbox import wishes
+from qwenkit.sandbox.sights import KINDS
 
 from .cues import cue
 from .meaning import meanings, split_name
@@ -141,6 +144,29 @@ class Form:
         if keys is None:
             return [name if rule["type"] == "string" else _plain(price) for name, _, price in self.rows]
         return [{key: _cell(key, *row) for key in keys} for row in self.rows]
+
+
+def tallied(sight: Any, value: Any, schema: dict[str, Any]) -> Any:
+    """A value for a schema with what was counted: fields named by shapes, by colours, or by the background."""
+    rules = schema.get("properties")
+    if not isinstance(value, dict) or not isinstance(rules, dict):
+        return value
+    return {key: _tally(sight, key, rules.get(key), guess) for key, guess in value.items()}
+
+
+def _tally(sight: Any, key: str, rule: Any, guess: Any) -> Any:
+    said, sort = split_name(key).lower(), rule.get("type") if isinstance(rule, dict) else ""
+    named = set(said.split())
+    kind = next((each for each, (plural, _) in KINDS.items() if named & {each, plural}), "")
+    toned = named & {"colour", "color", "colours", "colors"}
+    tone = next(iter(wishes.colours_in(said)), "")
+    if sort in ("integer", "number") and not toned and (kind or named & {"shape", "shapes"}):
+        return sight.count(kind, tone)
+    if sort == "string" and "background" in named:
+        return sight.background
+    if sort == "string" and toned and kind:
+        return ", ".join(dict.fromkeys(each.colour for each in sight.these(kind)))
+    return guess
 
 
 def _names(label: str, question: str) -> bool:

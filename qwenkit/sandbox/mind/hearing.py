@@ -13,7 +13,9 @@ _LANGUAGES = {"en": ("English", "英语"), "zh": ("Chinese", "中文")}
 
 def heard(scene: Scene, sounds: list[Any]) -> Draft | None:
     """The answer to a question about sounds; everything about them when nothing in particular is asked."""
-    asked = next((name for name in ("length", "tongue", "level", "words") if scene.asks(f"hear.{name}")), "")
+    asked = next(
+        (name for name in ("speakers", "length", "tongue", "level", "words") if scene.asks(f"hear.{name}")), ""
+    )
     if not asked and not scene.shown and not scene.asks("hear.about"):
         return None
     scene.note("think.media", n=len(sounds))
@@ -33,6 +35,8 @@ def _told(scene: Scene, sound: Any, asked: str) -> str:
         return plain((scene.book(rule, **slots),))
 
     seconds, speech = f"{sound.seconds:.1f}", f"{_speech(sound):.1f}"
+    if asked == "speakers" and (voices := {each.voice for each in sound.sentences}):
+        return say("hear.speakers" if len(voices) > 1 else "hear.alone", value=str(len(voices)))
     if asked == "length":
         return say("hear.length", value=seconds, second=speech)
     if asked == "tongue" and sound.text:

@@ -17,7 +17,7 @@ from .extract import _documents as documents
 from .extract import _facts as facts
 from .faculties import KNOWING, PLAIN, first
 from .fallback import understood
-from .forms import Form
+from .forms import Form, tallied
 from .knowledge import knowledge
 from .library import lexicon
 from .meaning import split_name
@@ -65,8 +65,11 @@ def _by_schema(scene: Scene, schema: Any) -> Draft:
 
 def _shown(scene: Scene, value: Any, schema: Any) -> Any:
     """A value in which what is written on a picture goes before what was found elsewhere."""
-    texts = [each.text for each in scene.seen if getattr(each, "shapes", None) is not None and each.text]
-    return Form(texts[-1]).filled(value, schema) if texts and isinstance(schema, dict) else value
+    sights = [each for each in scene.seen if getattr(each, "shapes", None) is not None]
+    texts = [each.text for each in sights if each.text]
+    if not isinstance(schema, dict) or not sights:
+        return value
+    return Form(texts[-1]).filled(value, schema) if texts else tallied(sights[-1], value, schema)
 
 
 def _asked(scene: Scene) -> str:

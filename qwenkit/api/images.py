@@ -7,6 +7,7 @@ what made them. What failed stands in its place.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -38,15 +39,16 @@ _TIMES: WeakKeyDictionary[Core, Counter[str]] = WeakKeyDictionary()
 _ORDERS: WeakKeyDictionary[Core, dict[str, Order]] = WeakKeyDictionary()
 
 
-class LaterCalls(Generic[Made]):
+class LaterCalls(ABC, Generic[Made]):
     """What pictures and clips share: they are made as tasks, and fetched when those are over."""
 
     _core: Core
     _pauses: tuple[float, ...] = PAUSES
     _noun = "images"
 
+    @abstractmethod
     def _fetched(self, task: Task, save: bool, folder: Any) -> Flow[Made]:
-        raise NotImplementedError
+        """What a task that is over has made."""
 
     def _made(
         self, order: Order, family: str, save: bool, folder: Any, progress: bool, timeout: float | None

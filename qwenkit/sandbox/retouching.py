@@ -1,7 +1,7 @@
 """Changes to a finished picture: styles, words in a corner, and edits of a reference, done to its real pixels.
 
 An instruction is read for what it wants done and to what: shapes are found by the eyes, things by their colour. What an
-instruction does not say in words known here is left as it was.
+instruction does not say in words known here is left as it was; where that is everything, the picture says so itself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qwenkit.sandbox import hues, painter, shapes, wishes
 from qwenkit.sandbox.figures import PLAIN, figures
 from qwenkit.sandbox.scenery import scenery
 
+_UNCHANGED = "sandbox: not understood, unchanged"
 SIDE = 480  # pixels of the longer side while parts are looked for
 Mask = NDArray[np.float32]
 _GROUND = re.compile(
@@ -107,7 +108,7 @@ def edit(
     """The first reference as the instruction wants it, at the size that is asked."""
     instruction = re.sub(r"\bblack[ -]and[ -]white\b", "grayscale", instruction, flags=re.IGNORECASE)
     image = ImageOps.fit(references[0].convert("RGB"), size, Image.Resampling.LANCZOS)
-    told = wishes.read(instruction)
+    told, before = wishes.read(instruction), image.tobytes()
     if len(references) > 1 and _COMBINE.search(instruction):
         for other in references[1:]:
             image = _beside(
@@ -120,7 +121,8 @@ def edit(
     for name in told.styles:
         image = styled(image, name)
     image = painter.lettered(image, told.texts)
-    return marked(image, watermark) if watermark else image
+    corner = " · ".join(filter(None, (_UNCHANGED if image.tobytes() == before else "", watermark)))
+    return marked(image, corner) if corner else image
 
 
 def _changed(image: Image.Image, instruction: str, seed: int) -> Image.Image:

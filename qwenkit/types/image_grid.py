@@ -12,9 +12,9 @@ import msgspec
 from qwenkit.types._shown import Shown
 from qwenkit.types.image import WRITTEN, Image
 from qwenkit.types.media import ending, problem
-from qwenkit.types.reply import Receipt
+from qwenkit.types.reply import Paid, Receipt
 from qwenkit.types.task import Task
-from qwenkit.types.usage import Cost, Usage
+from qwenkit.types.usage import Usage
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Failed(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class ImageGrid(Shown):
+class ImageGrid(Paid, Shown):
     """Pictures and failures by position: `grid[0]`, `len(grid)`, `for picture in grid`.
 
     `meta` holds what all of them share (prompt, model); what is a picture's own (seed, revised prompt) is in its own.
@@ -45,11 +45,6 @@ class ImageGrid(Shown):
     @property
     def model(self) -> str:
         return str(self.meta.get("model") or self.receipt.model)
-
-    @property
-    def cost(self) -> Cost | None:
-        """What all of them are estimated to cost; None where the prices do not tell."""
-        return self.receipt.cost
 
     @property
     def images(self) -> list[Image]:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from qwenkit.types._shown import Shown
-from qwenkit.types.reply import Receipt
-from qwenkit.types.usage import Cost, Usage
+from qwenkit.types.reply import Paid, Receipt
+from qwenkit.types.usage import Usage
 
 
 class Ranked(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Ranked(msgspec.Struct, frozen=True):
         return str(self.document)
 
 
-class Ranking(Shown, msgspec.Struct):
+class Ranking(Paid, Shown, msgspec.Struct):
     """Rows, best first, out of `of` documents. `measure` names the score; relevance compares within one answer only."""
 
     rows: list[Ranked]
@@ -52,15 +52,6 @@ class Ranking(Shown, msgspec.Struct):
     @property
     def scores(self) -> list[float]:
         return [row.score for row in self.rows]
-
-    @property
-    def cost(self) -> Cost | None:
-        """Estimated from list prices; None when nothing was asked, or the model has no known price."""
-        return self.receipt.cost
-
-    @property
-    def request_id(self) -> str:
-        return self.receipt.request_id
 
     @property
     def raw(self) -> Any:

@@ -80,7 +80,24 @@ class Receipt(msgspec.Struct, repr_omit_defaults=True):
     sandbox: bool = False
 
 
-class Reply(Shown):
+class Paid:
+    """What every answer can say of its call. It reads `receipt`, which the class it joins has."""
+
+    __slots__ = ()
+
+    @property
+    def request_id(self) -> str:
+        receipt: Receipt = self.receipt  # type: ignore[attr-defined]
+        return receipt.request_id
+
+    @property
+    def cost(self) -> Cost | None:
+        """Estimated from list prices; None when nothing was asked, or the model has no known price."""
+        receipt: Receipt = self.receipt  # type: ignore[attr-defined]
+        return receipt.cost
+
+
+class Reply(Paid, Shown):
     """A finished answer. `print(reply)` gives the text; a cell that ends in it shows a card."""
 
     __slots__ = (
@@ -181,15 +198,6 @@ class Reply(Shown):
             for call in self.tool_calls
         ]
         return Message("assistant", self.whole, tool_calls=calls or None)
-
-    @property
-    def request_id(self) -> str:
-        return self.receipt.request_id
-
-    @property
-    def cost(self) -> Cost | None:
-        """Estimated from list prices; None when the model has no known price."""
-        return self.receipt.cost
 
     @property
     def thinking_cost(self) -> Cost | None:

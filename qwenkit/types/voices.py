@@ -12,13 +12,13 @@ import msgspec
 from qwenkit.types._shown import Shown
 from qwenkit.types.audio import Audio
 from qwenkit.types.files import Rows
-from qwenkit.types.reply import Receipt
-from qwenkit.types.usage import Cost, Usage
+from qwenkit.types.reply import Paid, Receipt
+from qwenkit.types.usage import Usage
 
 _NAMED = re.compile(r"[a-z]+-tts-v[cd]-(.+)-voice-[^-]+-[^-]+|cosyvoice-.+-([a-z0-9]+)-[0-9a-z]{16,}")
 
 
-class Spoken(Audio):
+class Spoken(Paid, Audio):
     """Speech as a model gave it: a sound that knows its words, its voice and its price.
 
     Long texts are spoken in several calls; `receipt` and `usage` then add them up, and `bodies` has every answer.
@@ -41,14 +41,6 @@ class Spoken(Audio):
         """Words with `begin_time` and `end_time` in ms, where they were asked for."""
         found: list[dict[str, Any]] = self.meta.get("words") or []
         return found
-
-    @property
-    def request_id(self) -> str:
-        return self.receipt.request_id
-
-    @property
-    def cost(self) -> Cost | None:
-        return self.receipt.cost
 
     @property
     def raw(self) -> Any:
@@ -88,7 +80,7 @@ class SpeechPiece(msgspec.Struct, gc=False, repr_omit_defaults=True):
         return f"SpeechPiece({self.seconds:.2f} s, {len(self.audio):,} bytes at {self.rate_hz:,} Hz)"
 
 
-class OwnVoice(Shown, msgspec.Struct, repr_omit_defaults=True, kw_only=True):
+class OwnVoice(Paid, Shown, msgspec.Struct, repr_omit_defaults=True, kw_only=True):
     """A voice of one's own, cloned or designed. `qwen.speech("…", voice=mine)` speaks with it, on `model`.
 
     `id` is what the service calls it, `name` the part of it that was asked for; `created` is the service's clock, in
@@ -117,10 +109,6 @@ class OwnVoice(Shown, msgspec.Struct, repr_omit_defaults=True, kw_only=True):
     def usable(self) -> bool:
         """Whether it can speak already; makers that name no state give voices that can."""
         return self.status in ("", "OK")
-
-    @property
-    def request_id(self) -> str:
-        return self.receipt.request_id
 
     @property
     def raw(self) -> Any:

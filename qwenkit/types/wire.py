@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -37,8 +38,11 @@ class Exchange(Shown, msgspec.Struct):
     attempt: int = 1
 
     def curl(self) -> str:
-        """The same request as a curl command. The key stays out: it reads $DASHSCOPE_API_KEY."""
-        parts = [f"curl -X {self.method} {shlex.quote(self.url)}"]
+        """The same request as a curl command. The key stays out: it reads $DASHSCOPE_API_KEY.
+
+        Of a picture or a sound inside the request the trace keeps the beginning only; a comment in front then says so.
+        """
+        parts = [f"{_SHORTENED if _CUT.search(self.request_body) else ''}curl -X {self.method} {shlex.quote(self.url)}"]
         for name, value in self.request_headers.items():
             if name.lower() == "authorization":
                 parts.append('-H "Authorization: Bearer $DASHSCOPE_API_KEY"')
@@ -72,6 +76,8 @@ class Wire(Shown):
         return f"Wire({len(self.exchanges)} exchange{'s' if len(self.exchanges) != 1 else ''})"
 
 
+_CUT = re.compile(r"data:[\w/.+-]*;base64,[\w+/=]*… [\d,]+ more")
+_SHORTENED = "# runs once the shortened data: URL (… more) is replaced by your file's, or by its address\n"
 _CURL_WRITES = {"host", "content-length", "accept-encoding", "connection", "user-agent", "accept"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +119,14 @@ async def test_curl_is_the_same_request_with_the_key_left_to_the_environment(qwe
     assert words[:3] == ["curl", "-X", "POST"]
     sent = words[words.index("-d") + 1]
     assert json.loads(sent) == box.requests[-1].json
+
+
+def test_curl_says_what_is_missing_of_a_picture(client: qk.Client):
+    with qk.trace(client) as wire:
+        client.chat("What is it?", images=[Path(__file__).parents[2] / "data" / "plate.png"])
+        client.chat("What is … 12 more?")
+    assert wire[0].curl().startswith("# runs once the shortened data: URL")
+    assert wire[1].curl().startswith("curl")
 
 
 async def test_curl_runs(client: qk.Client, box: Sandbox):

@@ -115,6 +115,14 @@ def test_edits_change_the_reference_itself(instruction: str, after: dict[tuple[s
     assert counts(seen(paint(instruction, SIZE, 1, references=[before]))) == after
 
 
+def test_an_edit_it_does_not_understand_says_so_in_the_corner():
+    before = paint("three red circles", (400, 300), 1)
+    after = paint("give it more soul", (400, 300), 1, references=[before])
+    changed = np.argwhere((np.asarray(after) != np.asarray(before)).any(axis=2))
+    assert len(changed) > 50
+    assert changed[:, 0].min() > 270  # the rest is as it was
+
+
 def test_edits_of_everything():
     image = paint("a red circle on the left on white background", (300, 200), 1)
 

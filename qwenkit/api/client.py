@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from qwenkit.api.many import AsyncMap, Map
     from qwenkit.api.models import AsyncModels, Models
     from qwenkit.api.native import AsyncNative, Native
+    from qwenkit.api.realtime import AsyncRealtime, Realtime
     from qwenkit.api.rerank import AsyncRerank, Rerank
     from qwenkit.api.responses import AsyncResponses, Responses
     from qwenkit.api.speech import AsyncSpeech, Speech
@@ -189,6 +190,7 @@ class Client(ClientCalls, SyncNoun):
     speech: cached_property[Speech] = _noun("speech.Speech")
     voices: cached_property[Voices] = _noun("voices.Voices")
     transcribe: cached_property[Transcribe] = _noun("transcribe.Transcribe")
+    realtime: cached_property[Realtime] = _noun("realtime.Realtime")
 
     @cached_property
     def aio(self) -> AsyncClient:
@@ -236,6 +238,7 @@ class AsyncClient(ClientCalls, AsyncNoun):
     speech: cached_property[AsyncSpeech] = _noun("speech.AsyncSpeech")
     voices: cached_property[AsyncVoices] = _noun("voices.AsyncVoices")
     transcribe: cached_property[AsyncTranscribe] = _noun("transcribe.AsyncTranscribe")
+    realtime: cached_property[AsyncRealtime] = _noun("realtime.AsyncRealtime")
 
     @spelled
     def conversation(self, **options: Unpack[ConversationOptions]) -> AsyncConversation:

@@ -53,6 +53,11 @@ class App:
         self._rest: Router | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            from qwenkit.sandbox.realtime.door import enter
+
+            await enter(self.service, scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         door = _Door(send, self.service.ids.next())

@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+LARGEST_FRAME = 24 * 1024 * 1024  # an append of 15 MiB, in base64
 _QUIET = logging.getLogger("qwenkit.sandbox")
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False  # a malformed request is answered with 400, and is nobody's log line
@@ -43,7 +44,10 @@ class Listener(uvicorn.Server):
                 app,
                 interface="asgi3",
                 http=Connection,
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=LARGEST_FRAME,
+                ws_ping_interval=None,
+                ws_per_message_deflate=False,
                 loop="asyncio",
                 lifespan="off",
                 log_config=None,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 if TYPE_CHECKING:
     from qwenkit.api.client import AsyncClient as AsyncClient
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from qwenkit.types.usage import Cost as Cost
     from qwenkit.types.usage import Usage as Usage
     from qwenkit.types.video import Video as Video
+    from qwenkit.widgets.voice import VoiceSession as VoiceSession
 
 _PLACES = {
     "api.client": ("AsyncClient", "Client"),
@@ -97,6 +98,7 @@ _PLACES = {
     "types.message": ("Message",),
     "types.reply": ("Piece", "Reply"),
     "types.usage": ("Cost", "Usage"),
+    "widgets.voice": ("VoiceSession",),
 }
 _WHERE = {name: place for place, names in _PLACES.items() for name in names}
 

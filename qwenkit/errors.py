@@ -179,7 +179,12 @@ class ToolError(QwenError):
 
 
 class SessionClosed(QwenError):
-    """A realtime session is over."""
+    """A realtime session is over. `code` and `reason` are the socket's, `reply` the turn it broke in."""
+
+    def __init__(self, message: str, *, code: int | None = None, reason: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.code = code
+        self.reason = _line(reason)
 
 
 def _line(text: str) -> str:

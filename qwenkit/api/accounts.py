@@ -35,6 +35,7 @@ _CHEAPER = {  # by family: what makes a call cost less, for those without max_to
     "transcribe": "send a shorter recording",
     "embeddings": "embed fewer texts",
     "rerank": "rank fewer documents",
+    "realtime": "ask for text only (speak=False)",
 }
 
 
@@ -245,6 +246,12 @@ _NOUNS = {  # by the endpoint a model is called at
     "video-task": "qwen.videos(…)",
     "recognition": "qwen.transcribe(…)",
     "transcription": "qwen.transcribe(…)",
+    "realtime": "qwen.realtime.connect(…)",
+}
+_LIVE = {  # the other families of the realtime socket
+    "tts-realtime": "qwen.speech.live(…)",
+    "asr-realtime": "qwen.transcribe.live(…)",
+    "livetranslate": "qwen.translate.live(…)",
 }
 
 
@@ -260,7 +267,8 @@ def _suggest(error: BaseException | None, model: str) -> None:
         near = ", ".join(catalogue.suggest(model))
         error.hint = f"did you mean {near}? {error.hint}" if near else error.hint
     elif "not_supported" in error.code and facts.endpoint in _NOUNS and (facts.endpoint, facts.outputs) != _HEARS:
-        error.hint = f"{model} is called with {_NOUNS[facts.endpoint]}"
+        live = _LIVE.get(facts.family) if facts.endpoint == "realtime" else None
+        error.hint = f"{model} is called with {live or _NOUNS[facts.endpoint]}"
 
 
 def _money(budget: Any, region: str) -> Cost | None:

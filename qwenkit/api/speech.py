@@ -16,16 +16,19 @@ from qwenkit.api.accounts import OpenCall
 from qwenkit.api.billed import billed
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.realtime.opening import opens
 from qwenkit.api.stream import Plan
 from qwenkit.api.voices import own
 from qwenkit.errors import APIError, QwenError
 from qwenkit.protocol import speech as protocol
 from qwenkit.protocol.flow import Flow, Together
+from qwenkit.protocol.realtime.live_settings import speaking
 from qwenkit.protocol.sentences import characters
 from qwenkit.protocol.speech import Order, Said, SpeechOptions, total
 from qwenkit.protocol.speech_stream import FADE_S, Sound, SpeechFold, shifted, summed, timed
 
 if TYPE_CHECKING:
+    from qwenkit.api.realtime.live import AsyncVoice, Voice
     from qwenkit.types.reply import Reply
     from qwenkit.types.voices import SpeechPiece, Spoken
 
@@ -35,10 +38,17 @@ _STREAMED = {"X-DashScope-SSE": "enable"}
 _NO_SUCH_VOICE = "error code: 418"
 
 
+def _voices() -> tuple[type[Voice], type[AsyncVoice]]:
+    from qwenkit.api.realtime import live
+
+    return live.Voice, live.AsyncVoice
+
+
 class SpeechCalls:
     """The calls of the speech noun, written once for both flavours."""
 
     _core: Core
+    live = opens(speaking, _voices)
 
     @call
     def __call__(

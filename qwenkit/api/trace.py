@@ -22,9 +22,11 @@ _SECRET = re.compile(  # a temporary key is a key; so are the policy of an uploa
     r'("token"\s*:\s*"st-|"(?:signature|policy)"\s*:\s*"|[?&]Signature=)[^"&\s]*'
 )
 _INLINE = re.compile(rb"(;base64,[A-Za-z0-9+/=]{48})([A-Za-z0-9+/=]{200,})")
+_LONG = re.compile(rb'("\s*:\s*"[A-Za-z0-9+/]{48})([A-Za-z0-9+/]{100,}={0,2})(?=")')  # sound in a frame of a socket
 _BINARY = ("image/", "audio/", "video/")
 _MOST_BODY = 200_000  # characters of one body kept
 _MOST_EVENTS = 20_000  # events of one exchange kept
+_MOST_FRAME = 20_000  # characters of one frame of a socket kept
 
 
 @contextmanager
@@ -97,6 +99,12 @@ class _Exchanging:
     def _note(self, events: list[ServerEvent]) -> None:
         room = _MOST_EVENTS - len(self._exchange.events)
         self._exchange.events += [WireEvent(self._elapsed(), _text(event.data)) for event in events[:room]]
+
+    def frame(self, data: bytes, sent: bool) -> None:
+        """One frame of a socket. Of sound and pictures in it the beginning is kept."""
+        if len(self._exchange.events) < _MOST_EVENTS:
+            text = _LONG.sub(lambda found: found[1] + f"… {len(found[2]):,} more".encode(), data)[:_MOST_FRAME]
+            self._exchange.events.append(WireEvent(self._elapsed(), _SECRET.sub(r"\1…", _text(text)), sent))
 
     def finished(self) -> None:
         if self._events is not None:

@@ -9,29 +9,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from math import ceil
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qwenkit import catalogue
 from qwenkit.api.billed import billed
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.realtime.opening import opens
 from qwenkit.api.stream import Plan
 from qwenkit.api.transcribe_files import FileCalls
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import transcribe as protocol
 from qwenkit.protocol import transcripts
 from qwenkit.protocol.flow import Flow, Request
+from qwenkit.protocol.realtime.live_settings import hearing
 from qwenkit.types.audio import Audio
 from qwenkit.types.reply import Piece
 from qwenkit.types.transcript import Transcript
 
+if TYPE_CHECKING:
+    from qwenkit.api.realtime.live import AsyncEars, Ears
+
 _SSE = {"X-DashScope-SSE": "enable"}
+
+
+def _ears() -> tuple[type[Ears], type[AsyncEars]]:
+    from qwenkit.api.realtime import live
+
+    return live.Ears, live.AsyncEars
 
 
 class TranscribeCalls(FileCalls):
     """The calls of the transcribe noun, written once for both flavours."""
 
     _core: Core
+    live = opens(hearing, _ears)
     ELSEWHERE: ClassVar[Mapping[str, str]] = protocol.ELSEWHERE
 
     @call

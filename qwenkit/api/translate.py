@@ -7,18 +7,23 @@ languages are English words; `terms` fixes single words, `memory` shows how whol
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from qwenkit import catalogue
 from qwenkit.api.chat import Chat
 from qwenkit.api.core import Core
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, call, stream
+from qwenkit.api.realtime.opening import opens
 from qwenkit.api.stream import Plan
 from qwenkit.errors import ConfigError
 from qwenkit.protocol.flow import Flow
 from qwenkit.protocol.options import refuse_unknown
+from qwenkit.protocol.realtime.live_settings import translating
 from qwenkit.types.options import ChatOptions
 from qwenkit.types.reply import Piece, Reply
+
+if TYPE_CHECKING:
+    from qwenkit.api.realtime.live import AsyncTongue, Tongue
 
 _ELSEWHERE = {
     "system": "Qwen-MT takes no instructions; say in domains=… what kind of text it is",
@@ -38,10 +43,17 @@ class TranslateOptions(ChatOptions, total=False):
     domains: str
 
 
+def _tongues() -> tuple[type[Tongue], type[AsyncTongue]]:
+    from qwenkit.api.realtime import live
+
+    return live.Tongue, live.AsyncTongue
+
+
 class TranslateCalls:
     """The calls of the translation noun, written once for both flavours."""
 
     _core: Core
+    live = opens(translating, _tongues)
 
     @call
     def __call__(

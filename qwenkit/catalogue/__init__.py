@@ -31,6 +31,9 @@ DEFAULTS: dict[str, str] = {
     "embedding": "text-embedding-v4",  # sizes to choose from, in every region
     "rerank": "qwen3-rerank",
     "realtime": "qwen3-omni-flash-realtime",  # the founding realtime model: 24 kHz, Cherry
+    "speech_live": "qwen3-tts-flash-realtime",  # these three over a socket, while somebody writes or speaks
+    "transcribe_live": "qwen3-asr-flash-realtime",
+    "translate_live": "qwen3.5-livetranslate-flash-realtime",
     "translate": "qwen-mt-flash",  # cheaper than plus, and its streams grow word by word
     "fim": "qwen-coder-turbo",  # fills in the middle over /completions
     "long": "qwen-long",  # documents by file id, ten million tokens

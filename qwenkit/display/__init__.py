@@ -48,12 +48,19 @@ VIEWS: dict[str, str] = {
     "qwenkit.types.image_grid.ImageGrid": "image_grid:grid",
     "qwenkit.types.overlay.Overlay": "overlay:overlay",
     "qwenkit.types.video.Video": "video:video",
+    "qwenkit.types.live.Translation": "translation:translation",
     "qwenkit.types.transcript.Transcript": "transcript:transcript",
     "qwenkit.types.transcript.Transcripts": "transcript:transcripts",
     "qwenkit.types.transcript.FailedRecording": "transcript:failed",
+    "qwenkit.types.turn.Turn": "call:turn",
+    "qwenkit.types.call.Call": "call:static",
+    "qwenkit.types.call.Timeline": "call_drawings:timeline",
+    "qwenkit.types.call.Latency": "call_drawings:latency",
+    "qwenkit.types.realtime.Event": "call:event",
     "qwenkit.catalogue.lineup.Model": "models:model",
     "qwenkit.errors.QwenError": "error:error",
     "qwenkit.api.conversation.ConversationCalls": "conversation:conversation",
+    "qwenkit.api.realtime.session.SessionCalls": "call:session",
 }
 
 MAX_PLAIN = 40_000

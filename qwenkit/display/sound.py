@@ -15,7 +15,7 @@ from typing import Any
 from qwenkit.display.page import escape
 from qwenkit.display.text import line
 from qwenkit.types import recording, samples
-from qwenkit.types.audio import Audio
+from qwenkit.types.audio import Audio, Envelope
 
 # Up to here a sound is inline in full quality; a longer one's beginning at half the rate and half the bytes.
 FULL_S = 60.0
@@ -82,20 +82,27 @@ def waveform(audio: Audio, width: int = 600, height: int = 64, marks: Iterable[M
     top = 14 if given else 2
     bottom = height - 14
     middle, half = (top + bottom) / 2, (bottom - top) / 2
-    low, high, _ = audio.envelope(columns)
-    loudest = max(float(high.max()), -float(low.min()), 0.05)  # a whisper is drawn larger, silence is not
-    bars, step = [], width / columns
-    for number, (down, up) in enumerate(zip(low / loudest, high / loudest, strict=True)):
-        begin, end = round(middle - float(up) * half), round(middle - float(down) * half)
-        bars.append(f"M{round(number * step) + 1} {begin}v{max(end - begin, 1)}")
+    drawn = outlined(audio.envelope(columns), width, middle, half)
     shapes = [_mark(mark, lasts, width, bottom) for mark in given[:MAX_MARKS]]
     told = escape(label or f"Waveform of {clock(lasts)}")
     return (
         f'<svg class="qk-wave" role="img" aria-label="{told}" viewBox="0 0 {width} {height}" width="{width}" '
         f'font-size="10" style="max-width:100%;height:auto;display:block">{"".join(shapes)}'
-        f'<path stroke="currentColor" stroke-width="2" fill="none" d="{"".join(bars)}"/>'
+        f'<path stroke="currentColor" stroke-width="2" fill="none" d="{drawn}"/>'
         f"{ticks(lasts, width, height)}</svg>"
     )
+
+
+def outlined(outline: Envelope, width: int, middle: float, half: float, *, gaps: bool = False) -> str:
+    """The bars of an outline, as a path; with `gaps` there are none where there is no sound."""
+    low, high, _ = outline
+    loudest = max(float(high.max()), -float(low.min()), 0.05)  # a whisper is drawn larger, silence is not
+    bars, step = [], width / len(low)
+    for number, (down, up) in enumerate(zip(low / loudest, high / loudest, strict=True)):
+        begin, end = round(middle - float(up) * half), round(middle - float(down) * half)
+        if up > down or not gaps:
+            bars.append(f"M{round(number * step) + 1} {begin}v{max(end - begin, 1)}")
+    return "".join(bars)
 
 
 def _mark(mark: Mark, lasts: float, width: int, bottom: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ ALL_EVENTS = 72
 LAST_EVENTS = 3
 MAX_EVENT = 600
 MAX_URL = 300
+_SWITCHED = 101  # to a socket
+_TYPE = re.compile(r'"type"\s*:\s*"([\w.]+)"')
 EMPTY = "Nothing went over the wire."
 
 # Headers whose values are the same for every run of the same program; any other value is marked.
@@ -33,6 +36,7 @@ _STEADY = {"accept", "cache-control", "content-type", "retry-after", "transfer-e
 _STEADY_PREFIXES = ("x-dashscope-workspace", "x-dashscope-sse", "x-dashscope-async", "x-sandbox-")
 # What differs from run to run: values of JSON fields of these names; addresses of uploads and results; marks of a form.
 _FIELDS = "id|request_id|created|created_at|expires_at|upload_dir|upload_host"
+_FIELDS += "|(?:event|item|previous_item|response|call|conversation)_id"
 _PASSING = re.compile(
     rf'(?P<name>"(?:{_FIELDS})": ?)(?P<value>"(?:[^"\\\n]|\\.)*"|\d+)'
     r"|(?:oss://)?dashscope-instant/[^\s\"]+|(?:--|boundary=)[0-9a-f]{32}(?:--)?|Expires=\d+"
@@ -107,22 +111,60 @@ def _content_type(each: Exchange) -> str:
 
 
 def _events(each: Exchange, room: Room) -> str:
-    """The first events and the last, which carry the end and the bill."""
-    count = len(each.events)
-    whole = count <= room.events
-    first = each.events if whole else each.events[: room.events - LAST_EVENTS]
-    last = [] if whole else each.events[-LAST_EVENTS:]
-    gap = "" if whole else note(f"… {count - room.events:,} more events")
-    rows = "\n".join([*map(_event, first), gap, *map(_event, last)])
-    what = "1 event" if count == 1 else f"{count:,} events"
-    return _arrow("in", f"<strong>{what}</strong>", each.finished_after, fold("events", rows)) if count else ""
+    """The first events and the last, which carry the end and the bill. Frames of a socket that repeat are one row."""
+    runs = _runs(each.events) if each.status == _SWITCHED else [(event, 1) for event in each.events]
+    whole = len(runs) <= room.events
+    first = runs if whole else runs[: room.events - LAST_EVENTS]
+    last = [] if whole else runs[-LAST_EVENTS:]
+    gap = "" if whole else note(f"… {len(runs) - room.events:,} more events")
+    draw = _frame if each.status == _SWITCHED else _event
+    rows = "\n".join([*(draw(*run) for run in first), gap, *(draw(*run) for run in last)])
+    what, words = _counted(each), "frames" if each.status == _SWITCHED else "events"
+    return _arrow("in", f"<strong>{what}</strong>", each.finished_after, fold(words, rows)) if runs else ""
 
 
-def _event(each: WireEvent) -> str:
+def _counted(each: Exchange) -> str:
+    count, sent = len(each.events), sum(event.sent for event in each.events)
+    if each.status == _SWITCHED:
+        return f"{sent:,} frames sent, {count - sent:,} received"
+    return "1 event" if count == 1 else f"{count:,} events"
+
+
+def _runs(frames: list[WireEvent]) -> list[tuple[WireEvent, int]]:
+    """Frames that follow each other, of one kind or all of them deltas: the first of each kind, and how many."""
+    found: list[tuple[WireEvent, int]] = []
+    for _, run in groupby(frames, lambda frame: (frame.sent, re.sub(r".*\.delta", "", _kind(frame)))):
+        kinds: dict[str, list[WireEvent]] = {}
+        for frame in run:
+            kinds.setdefault(_kind(frame), []).append(frame)
+        found += [(same[0], len(same)) for same in kinds.values()]
+    return found
+
+
+def _kind(frame: WireEvent) -> str:
+    known = _TYPE.search(frame.data)
+    return known[1] if known else frame.data
+
+
+def _event(each: WireEvent, count: int = 1) -> str:
     data, rest = clip(clean(each.data[: MAX_EVENT * 2]), MAX_EVENT)
-    side = "→ " if each.sent else ""
     mark = f" {rest}" if rest else ""
-    return f'<pre class="qk-event">{volatile(f"{each.at:7.3f}")} {side}<code>{_steady(data)}{mark}</code></pre>'
+    return f'<pre class="qk-event">{volatile(f"{each.at:7.3f}")} <code>{_steady(data)}{mark}</code></pre>'
+
+
+def _frame(each: WireEvent, count: int) -> str:
+    """A frame of a socket: which way it went, what it is, and then what is in it."""
+    kind, data = _kind(each), each.data[: MAX_EVENT * 2]
+    if kind != each.data:
+        data = re.sub(r'"(?:type|event_id)"\s*:\s*"[^"]*"\s*,?\s*', "", data)
+    shown, rest = clip(clean(data), MAX_EVENT)
+    named = f"<strong>{escape(line(kind, 80))}</strong> " if kind != each.data else ""
+    times = f" × {count:,}" if count > 1 else ""
+    told = "" if shown in ("{}", "") else f" <code>{_steady(shown)}</code>"
+    return (
+        f'<pre class="qk-event">{volatile(f"{each.at:7.3f}")} {"→" if each.sent else "←"} {named.strip()}{times}'
+        f"{told}{f' {rest}' if rest else ''}</pre>"
+    )
 
 
 def _failure(each: Exchange) -> str:
@@ -176,7 +218,17 @@ def _steady(data: str) -> str:
 
 def _line(number: int, each: Exchange) -> str:
     outcome = str(each.status) if each.status is not None else "no answer"
-    events = f", {len(each.events):,} events" if each.events else ""
+    events = f", {_counted(each)}" if each.events else ""
     again = f" (attempt {each.attempt})" if each.attempt > 1 else ""
     failed = f", {line(each.error, MAX_URL)}" if each.error else ""
-    return portless(f"{number}  {each.method} {_path(each)}{again} → {outcome}{events}{failed}")
+    told = portless(f"{number}  {each.method} {_path(each)}{again} → {outcome}{events}{failed}")
+    return "\n".join([told, *(_frames(each) if each.status == _SWITCHED else ())])
+
+
+def _frames(each: Exchange) -> list[str]:
+    """What went through a socket, in plain text."""
+    runs = _runs(each.events)
+    told = [
+        f"   {'→' if frame.sent else '←'} {line(_kind(frame), 80)}{f' × {n:,}' if n > 1 else ''}" for frame, n in runs
+    ]
+    return [*told[:MAX_EVENTS], *([f"   … {len(told) - MAX_EVENTS:,} more"] if len(told) > MAX_EVENTS else [])]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from qwenkit.errors import ConfigError
 
 
-def refuse_unknown(options: Mapping[str, Any], known: Collection[str], api: str, elsewhere: Mapping[str, str]) -> None:
+def refuse_unknown(options: Iterable[str], known: Collection[str], api: str, elsewhere: Mapping[str, str]) -> None:
     """Raise on the first option nobody knows; `elsewhere` says where one goes, else the nearest known one is named."""
     for name in options:
         if name not in known:
@@ -47,6 +47,28 @@ def extra(given: Any) -> Mapping[str, Any]:
     if given is None or isinstance(given, Mapping):
         return given or {}
     raise ConfigError(f"extra cannot be {given!r:.80}", hint='it is a dict of wire fields: extra={"field": "value"}')
+
+
+def one_of(name: str, given: Any, allowed: tuple[Any, ...], more: str) -> None:
+    if isinstance(given, bool) or given not in allowed:
+        raise ConfigError(f"{name} cannot be {given!r:.60}", hint=f"it is {' or '.join(map(str, allowed))}; {more}")
+
+
+class Range(NamedTuple):
+    """What a number may be, ends included, but for one of them at times."""
+
+    least: float
+    most: float
+    told: str = ""
+    never: float | None = None
+    whole: bool = False
+
+    def check(self, name: str, given: Any) -> None:
+        number = isinstance(given, int if self.whole else int | float) and not isinstance(given, bool)
+        if not number or not self.least <= given <= self.most or given == self.never:
+            kind = "in whole numbers" if self.whole else "" if self.never is None else f"{self.never:g} itself is none"
+            reach = f"it goes from {self.least:,.10g} to {self.most:,.10g}"
+            raise ConfigError(f"{name} cannot be {given!r:.60}", hint="; ".join(filter(None, (reach, kind, self.told))))
 
 
 def users_line() -> int:

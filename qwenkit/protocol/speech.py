@@ -114,8 +114,8 @@ def order(
     cosy = path == COSYVOICE
     _refuse(options, cosy, model)
     known = {name: value for name, value in options.items() if name in _COSY and value is not None}
-    spoken = language and _language(model, facts, language)
-    said: dict[str, Any] = {"voice": extra.pop("voice", None) or _voice(model, facts, voice)}
+    spoken = language and language_of(model, facts, language)
+    said: dict[str, Any] = {"voice": extra.pop("voice", None) or voice_of(model, facts, voice)}
     parameters: dict[str, Any] | None = None
     if cosy:
         said |= {"instruction": instructions} if instructions else {}
@@ -183,7 +183,7 @@ def _refuse(options: Mapping[str, Any], cosy: bool, model: str) -> None:
         raise ConfigError(f"{model} has no option {name!r}", hint=cure)
 
 
-def _voice(model: str, facts: Any, voice: Any) -> str:
+def voice_of(model: str, facts: Any, voice: Any) -> str:
     """The voice's name as it is spelled. The service knows more voices than any list: ids pass, near misses do not."""
     name = voice.id if isinstance(voice, OwnVoice) else getattr(voice, "name", "" if voice is None else voice)
     if not isinstance(name, str):
@@ -229,7 +229,7 @@ def spelled(language: str) -> str:
     return NAMES.get(plain) or NAMES.get(re.split("[-_]", plain)[0], "")
 
 
-def _language(model: str, facts: Any, language: Any) -> str:
+def language_of(model: str, facts: Any, language: Any) -> str:
     """A language as the model spells it; codes and any case will do."""
     if not isinstance(language, str):
         raise ConfigError(f"language cannot be {language!r:.60}", hint="pass its English name")

@@ -168,5 +168,5 @@ def _about(headers: Headers) -> Response:
     if "text/html" in headers.get("accept", ""):
         return HTMLResponse(f"<!doctype html><title>qwenkit sandbox</title><h1>qwenkit sandbox</h1><p>{WHAT}</p>")
     verbs = [*(verb for family in _FAMILIES for verb in family.ROUTES), *_later_verbs()]
-    paths = [f"{method} {path}" for method, path, _ in verbs]
+    paths = [*(f"{method} {path}" for method, path, _ in verbs), "WS /api-ws/v1/realtime"]
     return JSONResponse({"service": "qwenkit sandbox", "what": WHAT, "paths": paths})

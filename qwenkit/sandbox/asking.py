@@ -54,6 +54,7 @@ def _prompt(service: Service, order: Order) -> Prompt:
         partial=_prefix(order),
         searched=bool(body.get("enable_search")),
         today=date.fromtimestamp(service.clock()),
+        aloud=order.aloud,
     )
 
 

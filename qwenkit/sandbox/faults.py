@@ -13,6 +13,11 @@ A fault is a short text:
     sse400                       a 400 whose body is framed as an event
     html   empty                 a proxy's HTML page with 502; a 200 with nothing in it
 
+and for the next session of the realtime socket, after so many events of the server:
+
+    ws-reset:5   ws-close:1011:5   ws-stall:5          the connection breaks, is closed with a code, falls silent
+    ws-garbage:5   ws-binary:5   ws-big:5              broken JSON, a binary frame, 3 MB of text; then it goes on
+
 A fault meets the next request, the next few, or with a rate a share of all: which ones is chance, the same every time.
 """
 
@@ -23,7 +28,7 @@ import re
 import threading
 from dataclasses import dataclass
 
-_SPEC = re.compile(r"(?P<kind>[a-z0-9]+)(?::(?P<detail>[^;]+))?(?:;retry-after=(?P<retry_after>\d+(?:\.\d+)?))?")
+_SPEC = re.compile(r"(?P<kind>[a-z0-9-]+)(?::(?P<detail>[^;]+))?(?:;retry-after=(?P<retry_after>\d+(?:\.\d+)?))?")
 _COUNT = re.compile(r"\d{1,9}")
 _SECONDS = re.compile(r"\d{1,4}(?:\.\d+)?")
 _NOTHING = re.compile(r"")
@@ -37,7 +42,10 @@ _DETAILS = {
     "sse400": _NOTHING,
     "html": _NOTHING,
     "empty": _NOTHING,
+    "ws-close": re.compile(r"(?:10(?:0[0137-9]|1[0-4])|[34]\d{3}):\d{1,9}"),
+    **dict.fromkeys(("ws-reset", "ws-stall", "ws-garbage", "ws-binary", "ws-big"), _COUNT),
 }
+SOCKET = "/api-ws/"  # where faults of the realtime socket wait
 STATUS = "status"
 
 
@@ -63,7 +71,8 @@ def parse(spec: str) -> Fault:
         return Fault(kind, detail)
     raise ValueError(
         f"unknown fault {spec!r}: use a status such as 429, 429:insufficient_quota or 429;retry-after=1, or one of "
-        "cut:5, error:5, slow:2.5, garbage, reset, reset:headers, sse400, html, empty"
+        "cut:5, error:5, slow:2.5, garbage, reset, reset:headers, sse400, html, empty; "
+        "of a realtime session ws-reset:5, ws-close:1011:5, ws-stall:5, ws-garbage:5, ws-binary:5, ws-big:5"
     )
 
 
@@ -76,6 +85,8 @@ class _Waiting:
     chance: random.Random
 
     def meets(self, path: str) -> bool:
+        if self.fault.kind.startswith("ws-") and SOCKET not in path:
+            return False
         return self.path in path and (self.rate is None or self.chance.random() < self.rate)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qwenkit.sandbox.features import BANDS, HOP, agreement, cut, likeness, picture
 from qwenkit.sandbox.identity import digest
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 
-MOST_REMEMBERED = 1500
+MOST_REMEMBERED, MOST_SHARED = 1500, 200
 _ALIKE, _EVEN = 0.7, 0.83  # of the whole; and of the worst part, against the whole
 _ALIKE_CLEAR, _EVEN_CLEAR = 0.95, 0.89  # where there is no noise to excuse a difference
 _MURMUR = 0.03  # what the quietest rows of a clear recording stay below
 _HEAD, _HEAD_ALIKE = 50, 0.5  # a head is a second in steps of 20 ms
 ROW_MS = HOP * 1000 // RATE_HZ
+_QUOTES = ('"', "“”„", "「」", "『』", "«»")  # which nobody hears
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,26 @@ def known(said: Utterance) -> Known | None:
         return None
     begin = max(int(loud[0]) - 3, 0)
     view = np.round(view[begin : loud[-1] + 6] * 180).clip(0, 255).astype(np.uint8)
-    return Known(said.text.strip(), said.voice, said.language, said.emotion, said.words, begin * ROW_MS, view)
+    halves = "".join(pair for pair in _QUOTES if sum(map(said.text.count, pair)) % 2)  # the others were not said here
+    without = dict.fromkeys(map(ord, halves))
+    bare = ((word.translate(without), start, end) for word, start, end in said.words)
+    words = tuple(each for each in bare if each[0])
+    text = said.text.translate(without).strip()
+    return Known(text, said.voice, said.language, said.emotion, words, begin * ROW_MS, view)
 
 
 class Spoken:
-    """The shelf of what the sandbox has said: the latest sentences, and the first second of each to spot it by."""
+    """The shelf of what the sandbox has said: the latest sentences, and the first second of each to spot it by.
+
+    The last of what other sandboxes of this process have said is known too: who has two can talk from one to the other.
+    """
+
+    _shared: ClassVar[dict[str, tuple[str, bytes]]] = {}
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept = 0
-        self._looked_up: tuple[int, list[Known], Any] = (-1, [], None)
+        self._looked_up: tuple[Any, list[Known], Any] = (None, [], None)
         store.run(
             "CREATE TABLE IF NOT EXISTS spoken (id INTEGER PRIMARY KEY, digest TEXT UNIQUE, facts TEXT, view BLOB)"
         )
@@ -87,11 +98,12 @@ class Spoken:
         if one is None:
             return
         view = one.view.tobytes()
-        facts = [one.text, one.voice, one.language, one.emotion, one.words, one.lead_ms]
+        facts = json.dumps([one.text, one.voice, one.language, one.emotion, one.words, one.lead_ms])
         key = digest(one.text.encode("utf-8", "replace") + view)
-        self._store.run(
-            "INSERT OR IGNORE INTO spoken (digest, facts, view) VALUES (?, ?, ?)", key, json.dumps(facts), view
-        )
+        self._store.run("INSERT OR IGNORE INTO spoken (digest, facts, view) VALUES (?, ?, ?)", key, facts, view)
+        self._shared[key] = facts, view
+        for old in list(self._shared)[:-MOST_SHARED]:
+            self._shared.pop(old, None)
         self._store.run("DELETE FROM spoken WHERE id <= (SELECT MAX(id) FROM spoken) - ?", MOST_REMEMBERED)
         self._kept += 1
 
@@ -120,10 +132,11 @@ class Spoken:
         """All sentences and their heads, read again when more was said; threads that speak meanwhile do not disturb."""
         import numpy as np
 
-        kept, (upto, every, heads) = self._kept, self._looked_up
-        if kept != upto:
+        shared, (upto, every, heads) = dict(self._shared), self._looked_up
+        if (kept := (self._kept, *shared)) != upto:
+            own = {key: row for key, *row in self._store.run("SELECT digest, facts, view FROM spoken ORDER BY id")}
             every = []
-            for facts, view in self._store.run("SELECT facts, view FROM spoken ORDER BY id"):
+            for facts, view in (shared | own).values():
                 text, who, language, emotion, words, lead = json.loads(facts)
                 seen = np.frombuffer(view, np.uint8).reshape(-1, BANDS)
                 every.append(Known(text, who, language, emotion, tuple(map(tuple, words)), lead, seen))

@@ -15,7 +15,9 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+SOCKET = "/api-ws/v1/realtime"
 LARGEST_FRAME = 24 * 1024 * 1024  # an append of 15 MiB, in base64
 _QUIET = logging.getLogger("qwenkit.sandbox")
 _QUIET.addHandler(logging.NullHandler())
@@ -34,6 +36,18 @@ class Connection(H11Protocol):
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
 
+    def _should_upgrade(self) -> bool:
+        """Only one path has a socket; a handshake anywhere else is a request like any other."""
+        return self.scope["path"] == SOCKET and super()._should_upgrade()
+
+
+class Talk(WebSocketsSansIOProtocol):
+    """One realtime socket. What goes wrong with it is told by the session, or is the client's to know."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.logger = _QUIET
+
 
 class Listener(uvicorn.Server):
     """A uvicorn server that leaves when told to. `leave` belongs to its loop: call it there."""
@@ -44,7 +58,7 @@ class Listener(uvicorn.Server):
                 app,
                 interface="asgi3",
                 http=Connection,
-                ws="websockets-sansio",
+                ws=Talk,
                 ws_max_size=LARGEST_FRAME,
                 ws_ping_interval=None,
                 ws_per_message_deflate=False,

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 RATE_HZ = 16000
 LONGEST_S = 12 * 3600
 _FRAME = 320  # 20 ms
-_QUIETEST_DB, _START_FRAMES = -62.0, 3
+_EDGES_HZ = (100, 400, 700, 1100, 1700, 2500, 3800)  # of the bands that speech is heard in
+_RIPPLE_DB = (7.0, 5.5, 5.0, 4.5, 4.0, 3.5)  # how far noise rises above its least; a narrow band is less even
+_BANDS_LOUD, _QUIETEST_DB = 3, -68.0  # how many must be loud; no background is quieter
+_BLOCK, _BLOCKS, _START_FRAMES = 10, 9, 3
+_NOISY, _NOISY_DB = 0.42, 6.0  # what is so flat must stand out further
 
 
 class Undecodable(ValueError):
@@ -120,19 +125,35 @@ class Turn:
 class VoiceActivity:
     """Hears where speech starts and stops. Feed it mono PCM of any chunk size.
 
-    Speech is what stands out of the background, which is followed while nobody speaks, and is not as flat as noise.
-    `threshold` 0…1 is how far it must stand out, `silence_ms` how long it must be gone to have stopped.
+    Speech stands out of the background in several bands at once, for 60 ms at least, and is not as flat as noise. The
+    background of a band is the least that was heard in it lately: a hum that stays is background, a click is too short
+    to start speech or to prolong it. `threshold` -1…1 is how far speech must stand out, lower is more sensitive;
+    `silence_ms` is how long it must be gone to have stopped.
     """
 
     def __init__(
         self, threshold: float = 0.5, prefix_padding_ms: int = 300, silence_ms: int = 800, rate_hz: int = RATE_HZ
     ) -> None:
-        self._margin = 4 + 14 * min(max(threshold, 0.0), 1.0)
+        self._margin = 7 + 4 * min(max(threshold, -1.0), 1.0)
         self._prefix, self._silence, self._rate_hz = prefix_padding_ms, max(silence_ms, 20), rate_hz
         self._rest: Any = None
         self._frames = self._loud = self._quiet = self._last_stop = 0
-        self._floor: float | None = None
+        self._least: deque[list[float]] = deque(maxlen=_BLOCKS)  # of each block of frames, in each band
+        self._noise = [_QUIETEST_DB] * len(_RIPPLE_DB)
         self.speaking = False
+
+    @property
+    def quiet_ms(self) -> int:
+        """For how long nothing was heard."""
+        return self._quiet * 20
+
+    def background(self, wave: Wave) -> None:
+        """Know beforehand how quiet it gets, as one does of a recording that begins in the middle of a word."""
+        import numpy as np
+
+        size = self._rate_hz // 50
+        bands, _ = _measured(wave[: len(wave) // size * size].reshape(-1, size), self._rate_hz)
+        self._least.append(np.percentile(bands, 5, axis=0).tolist())
 
     def feed(self, pcm: Any) -> list[Turn]:
         """16-bit bytes, or an array of int16 or float; what happened in them."""
@@ -150,13 +171,13 @@ class VoiceActivity:
         if not self.speaking:
             return []
         self.speaking = False
-        return [Turn("stopped", (self._frames - self._quiet) * 20)]
+        return [Turn("stopped", (self._frames - (0 if self._loud else self._quiet)) * 20)]
 
-    def _turns(self, levels: list[float], flats: list[float]) -> Iterator[Turn]:
-        for level, flat in zip(levels, flats, strict=True):
+    def _turns(self, bands: list[list[float]], flats: list[float]) -> Iterator[Turn]:
+        for levels, flat in zip(bands, flats, strict=True):
             self._frames += 1
-            voiced = self._stands_out(level, flat)
-            self._loud, self._quiet = (self._loud + 1, 0) if voiced else (0, self._quiet + 1)
+            self._loud = self._loud + 1 if self._stands_out(levels, flat) else 0
+            self._quiet = 0 if self._loud >= _START_FRAMES else self._quiet + 1
             if not self.speaking and self._loud >= _START_FRAMES:
                 self.speaking = True
                 yield Turn("started", max((self._frames - self._loud) * 20 - self._prefix, self._last_stop))
@@ -165,19 +186,17 @@ class VoiceActivity:
                 self._last_stop = (self._frames - self._quiet) * 20
                 yield Turn("stopped", self._last_stop)
 
-    def _stands_out(self, level: float, flat: float) -> bool:
-        noisy = flat > 0.42
-        if self._floor is None:
-            self._floor = level if noisy else min(level, _QUIETEST_DB)
-        over = level - max(self._floor, _QUIETEST_DB)
-        voiced = over > self._margin + (6 if noisy else 0)
-        if level < self._floor:
-            self._floor += 0.3 * (level - self._floor)
-        elif not voiced or (noisy and over < 25):
-            self._floor += 0.06 * (level - self._floor)
-        else:
-            self._floor += 0.02
-        return voiced
+    def _stands_out(self, levels: list[float], flat: float) -> bool:
+        if self._frames % _BLOCK == 1 or not self._least:
+            self._least.append(levels)
+        self._least[-1] = list(map(min, self._least[-1], levels))
+        noisy, over = flat > _NOISY, []
+        for number, (level, *least) in enumerate(zip(levels, *self._least, strict=True)):
+            noise = self._noise[number]
+            over.append(max(level - max(min(least) + _RIPPLE_DB[number], noise, _QUIETEST_DB), 0.0))
+            self._noise[number] += (level - noise) * (0.3 if level < noise else 0.06 if noisy else 0.0)
+        loud: float = sum(sorted(over)[-_BANDS_LOUD:]) / _BANDS_LOUD
+        return loud > self._margin + (_NOISY_DB if noisy else 0)
 
 
 def segments(wave: Wave, silence_ms: int = 280, threshold: float = 0.2) -> list[tuple[int, int]]:
@@ -190,21 +209,25 @@ def segments(wave: Wave, silence_ms: int = 280, threshold: float = 0.2) -> list[
         return []
     wave = wave * np.float32(min(0.1 / loud, 100))
     ear = VoiceActivity(threshold, 0, silence_ms)
+    ear.background(wave[: 10 * RATE_HZ])
     turns = [turn for at in range(0, len(wave), RATE_HZ * 60) for turn in ear.feed(wave[at : at + RATE_HZ * 60])]
     times = [turn.at_ms for turn in [*turns, *ear.finish()]]
     return list(zip(times[::2], times[1::2], strict=True))
 
 
-def _measured(frames: NDArray[Any], rate_hz: int) -> tuple[list[float], list[float]]:
-    """Of each frame its level in dBFS and its flatness between 100 and 4000 Hz: 1 for a click, 0 for a tone."""
+def _measured(frames: NDArray[Any], rate_hz: int) -> tuple[list[list[float]], list[float]]:
+    """Of each frame its level in each band, in dBFS, and its flatness up to 4000 Hz: 1 for a click, 0 for a tone."""
     import numpy as np
 
     size = frames.shape[1]
-    power = np.abs(np.fft.rfft(frames * np.hanning(size).astype(np.float32), axis=1)) ** 2 + 1e-12
+    window = np.hanning(size).astype(np.float32)
+    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2 + 1e-12
+    edges = [hertz * size // rate_hz for hertz in _EDGES_HZ]
+    sums = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
+    levels = 10 * np.log10(sums * (2 / size / float(np.sum(np.square(window)))))
     band = power[:, max(100 * size // rate_hz, 1) : min(4000 * size // rate_hz, size // 2)]
     flat = np.exp(np.mean(np.log(band), axis=1)) / np.mean(band, axis=1)
-    level = 10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-12)
-    return level.tolist(), flat.tolist()
+    return levels.tolist(), flat.tolist()
 
 
 def pitch(wave: Wave, most_frames: int = 1500) -> float:

@@ -33,7 +33,7 @@ async def misbehave(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, 
         await asyncio.sleep(float(fault.detail))
         await app(scope, receive, send)
     elif fault.kind == "reset" and not fault.detail:
-        _reset(scope)
+        reset(scope)
         await _gone(receive)
     else:
         await app(scope, receive, _Spoiled(fault, scope, send))
@@ -94,7 +94,7 @@ class _Spoiled:
             await self.send(start)
             self.over = True
             await asyncio.sleep(_ARRIVAL)
-            _reset(self.scope)
+            reset(self.scope)
         elif self.streamed:
             await self.send(start)
 
@@ -156,7 +156,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _reset(scope: Scope) -> None:
+def reset(scope: Scope) -> None:
     """Close with a TCP reset: lingering for zero seconds throws away what is still unsent."""
     transport = _transport(scope)
     connection = transport.get_extra_info("socket")

@@ -26,6 +26,7 @@ class Order:
     body: Body
     model: Model
     thinking: bool
+    aloud: bool = False  # the answer will be spoken
 
     @property
     def messages(self) -> list[dict[str, Any]]:

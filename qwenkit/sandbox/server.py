@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from os import PathLike
 from types import TracebackType
@@ -40,7 +40,9 @@ class Sandbox:
     `port` 0 takes any free one; without `key` each start makes a new one. `seed` decides request ids and the answers to
     calls without a seed. `pace` is tokens per second when streaming, None as fast as it goes. `data` is the file that
     state is kept in, None for memory. `faults` allows the X-Sandbox-Fault header. `region` decides the prices in the
-    list of models. With `workspaces` only these ids are accepted in X-DashScope-WorkSpace.
+    list of models. With `workspaces` only these ids are accepted in X-DashScope-WorkSpace. `speech_pace` 1.0 lets a
+    realtime session speak as fast as speech is, None as fast as it goes; `realtime` holds its switches (see
+    `realtime.limits.Switches`).
     """
 
     def __init__(
@@ -54,8 +56,12 @@ class Sandbox:
         region: str | None = None,
         *,
         workspaces: Sequence[str] | None = None,
+        speech_pace: float | None = None,
+        realtime: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        from qwenkit.sandbox.realtime.limits import Switches
+
         self._port, self._given_key, self._data = port, key, data
         self._faults, self._journal = Faults(), Journal()
         self._settings: dict[str, Any] = {
@@ -63,6 +69,8 @@ class Sandbox:
             "pace": pace,
             "region": region or "beijing",
             "workspaces": workspaces,
+            "speech_pace": speech_pace,
+            "realtime": Switches.of(realtime),
             "header_faults": faults,
             "clock": clock,
             "faults": self._faults,

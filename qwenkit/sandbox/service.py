@@ -11,6 +11,7 @@ from qwenkit.sandbox.caching import PromptCache
 from qwenkit.sandbox.faults import Faults
 from qwenkit.sandbox.identity import RequestIds
 from qwenkit.sandbox.journal import Journal
+from qwenkit.sandbox.realtime.limits import Switches
 from qwenkit.sandbox.store import Starts, Store
 
 Shelf = TypeVar("Shelf")
@@ -18,11 +19,14 @@ Shelf = TypeVar("Shelf")
 
 @dataclass
 class Service:
-    """One sandbox at work. `pace` is tokens per second of a stream, None as fast as it goes."""
+    """One sandbox at work. `pace` is tokens per second of a stream, `speech_pace` seconds of speech per second in a
+    realtime session; None as fast as it goes."""
 
     key: str = field(repr=False)
     seed: int = 0
     pace: float | None = None
+    speech_pace: float | None = None
+    realtime: Switches = field(default_factory=Switches)
     region: str = "beijing"
     workspaces: Sequence[str] | None = None
     header_faults: bool = True

@@ -39,7 +39,7 @@ RATE_HZ = 24000
 FRAME_S = 0.8  # the captured frames hold 0.7 to 1 s
 NO_TEXT = "Please ensure input text is valid."
 NO_VOICE = "Input should be 'Cherry', 'Serena', 'Ethan' or 'Chelsie': parameters.audio.voice"
-_LANGUAGES = ("Auto", *(name for name in SPOKEN if name != "Cantonese"))
+LANGUAGES = ("Auto", *(name for name in SPOKEN if name != "Cantonese"))
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _TOKENS_PER_SECOND = 50
 _LEAST_TOKENS = 50
@@ -82,6 +82,18 @@ def characters(text: str) -> int:
     return len(text) + len(_HAN.findall(text))
 
 
+def token_usage(text: str, seconds: float) -> Json:
+    """What the first generation bills: tokens, most of them for the sound."""
+    asked, made = tokens.count(text), max(round(_TOKENS_PER_SECOND * seconds), _LEAST_TOKENS)
+    return {
+        "total_tokens": asked + made,
+        "input_tokens_details": {"text_tokens": asked},
+        "output_tokens": made,
+        "input_tokens": asked,
+        "output_tokens_details": {"audio_tokens": made, "text_tokens": 0},
+    }
+
+
 def given_text(given: Any, model: Model) -> str:
     text = given.get("text") if isinstance(given, dict) else None
     if not isinstance(text, str) or not text.strip():
@@ -116,7 +128,7 @@ def _script(service: Service, body: Json) -> Script:
     if own is None and voice not in [each.name for each in catalogue.voices(model.name)]:
         raise invalid(NO_VOICE)
     language = given.get("language_type") or "Auto"
-    offered = ("Auto", *str(model.limits["languages"]).split()) if "languages" in model.limits else _LANGUAGES
+    offered = ("Auto", *str(model.limits["languages"]).split()) if "languages" in model.limits else LANGUAGES
     if language not in offered:
         names = ", ".join(f"'{each}'" for each in offered[:-1])
         raise invalid(f"Input should be {names} or '{offered[-1]}': parameters.language_type")
@@ -192,14 +204,7 @@ class Letter:
         if model is None or "tokens" not in model.limits:
             none = {"input_tokens": 0, "output_tokens": 0} if model and model.endpoint == "speech" else {}
             return {"characters": characters(self.script.text), **none}
-        asked, made = tokens.count(self.script.text), max(round(_TOKENS_PER_SECOND * seconds), _LEAST_TOKENS)
-        return {
-            "total_tokens": asked + made,
-            "input_tokens_details": {"text_tokens": asked},
-            "output_tokens": made,
-            "input_tokens": asked,
-            "output_tokens_details": {"audio_tokens": made, "text_tokens": 0},
-        }
+        return token_usage(self.script.text, seconds)
 
     async def frames(self) -> AsyncIterator[bytes]:
         """The stream: what is spoken goes out while the rest is being spoken."""

@@ -153,9 +153,18 @@ def bare(error: BaseException) -> BaseException:
 def translated(error: Exception, request: Request | None = None) -> TransportError:
     """Our error for what httpx says."""
     told = str(error) or type(error).__name__
-    kind = _kind(error, told)
+    return worded(_kind(error, told), told, request)
+
+
+def worded(kind: str, told: str, request: Request | None) -> TransportError:
+    """Our error for a kind of failure, with what the library told."""
     message, hint = _WORDS[kind]
     return TransportError(message.format(told=told), kind=kind, hint=hint, request=request.name if request else "")
+
+
+def nameless(told: str) -> bool:
+    """Whether the words of an error mean that nobody knows the host."""
+    return any(sign in told for sign in _NAME_SIGNS)
 
 
 def _kind(error: Exception, told: str) -> str:
@@ -168,7 +177,7 @@ def _kind(error: Exception, told: str) -> str:
     if isinstance(error, httpx.ProxyError):
         return "proxy"
     if isinstance(error, httpx.ConnectError):
-        if any(sign in told for sign in _NAME_SIGNS):
+        if nameless(told):
             return "dns"
         return "tls" if "SSL" in told or "CERTIFICATE" in told.upper() else "connect"
     if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError):

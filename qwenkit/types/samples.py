@@ -114,9 +114,10 @@ def from_array(array: Any) -> Samples:
     if given.ndim == 2 and given.shape[0] <= 8 < given.shape[1]:
         given = given.T
     if given.dtype.kind == "f":
-        made = np.nan_to_num(given.astype(np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+        made = np.nan_to_num(given.astype(np.float32), copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     else:
         scale = float(np.iinfo(given.dtype).max) + 1
-        made = given.astype(np.float32) / np.float32(scale)
+        made = given.astype(np.float32)
+        made /= np.float32(scale)
         made = made * 2 - 1 if given.dtype.kind == "u" else made
     return made[:, 0] if made.ndim == 2 and made.shape[1] == 1 else made

@@ -62,6 +62,7 @@ class SpeechPiece(msgspec.Struct, gc=False, repr_omit_defaults=True):
     words: list[dict[str, Any]] = []
     finish_reason: str | None = None
     usage: Usage | None = None
+    packed: bytes = b""  # in place of audio, where mp3 or opus was asked for: nobody can play it before it is whole
     # what pieces of other streams have, and this one never
     thinking: str = ""
     index: int = 0

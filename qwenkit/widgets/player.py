@@ -14,12 +14,18 @@ import anywidget
 import traitlets
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+_HERE = Path(__file__).parent
+
+
+def script(*names: str) -> str:
+    """One script of several files: a widget's page gets a single one, and there is no build step."""
+    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
 
 
 class Player(anywidget.AnyWidget):  # type: ignore[misc]
     """Plays what `add` brings, without gaps, while `card` is what one sees."""
 
-    _esm = Path(__file__).with_name("player.js")
+    _esm = script("sound.js", "player.js")
     rate_hz = traitlets.Int(24_000).tag(sync=True)
     card = traitlets.Unicode("").tag(sync=True)
     hushed = traitlets.Bool(False).tag(sync=True)

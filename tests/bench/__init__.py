@@ -1,7 +1,7 @@
 """What qwenkit costs beside its peers: CPU per unit of work, on loopback, against a floor of raw httpx and `json`.
 
-    python -m tests.bench                         # everything, 7 rounds: some six minutes
-    python -m tests.bench stream import           # two of the measurements (`stream` takes `stream-async` along)
+    python -m tests.bench                         # everything, 7 rounds: some twelve minutes
+    python -m tests.bench stream import           # two of them, and those named after them (`stream-async`)
     python -m tests.bench --quick                 # small sizes, 3 rounds: a minute or two, rougher figures
     python -m tests.bench --json / --check        # the same as JSON / exit 1 when a goal is missed
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from tests.bench.calls import calls
 from tests.bench.drawing import drawing
 from tests.bench.pictures import pictures
 from tests.bench.players import players
@@ -158,6 +159,15 @@ _VOICE_GOALS = (
     _at_most("qwenkit", "error", 5, "≤ 5 % CER/WER"),
     _at_most("qwenkit", "false", 0, "no false accept"),
 )
+_CALLERS = ("websockets", "websockets again", "openai-async", "openai.beta-async", "dashscope", "dashscope.v2")
+_OUR_CALLERS = ("qwenkit.Machine", "qwenkit-async", "qwenkit")
+_HEAR_GOALS = (
+    *(_times(each, "websockets", 1.1) for each in _OUR_CALLERS),
+    _ahead("qwenkit-async", "dashscope", 18),
+    _ahead("qwenkit-async", "dashscope.v2", 18),
+    _ahead("qwenkit-async", "openai-async", 5),
+)
+_SPEAKERS = ("websockets", "websockets again", "dashscope", "qwenkit-async", "qwenkit")
 MEASURES = (
     Measure("import", "import, beyond a bare interpreter", "ms", importing,
             ("python", *_SYNC, "qwenkit.Client"), "httpx", _IMPORT_GOALS, over="python"),
@@ -185,6 +195,17 @@ MEASURES = (
             ("IPython", "IPython again", "qwenkit"), "IPython", _PICTURE_GOALS),
     Measure("voice", "the sandbox's voice through its ears, and speech they cannot know", "ms/s of sound", voices,
             ("qwenkit",), None, _VOICE_GOALS, 4, 2),
+    Measure("realtime", "sound and transcript of a session, as PCM and text", "µs/event", partial(calls, "hear"),
+            (*_CALLERS, *_OUR_CALLERS), "websockets", _HEAR_GOALS, 3_000, 600),
+    Measure("realtime-append", "sound sent, 100 ms at a time", "µs/append", partial(calls, "append"),
+            (*_CALLERS, *_OUR_CALLERS), "websockets", tuple(_times(each, "websockets", 1.1) for each in _OUR_CALLERS),
+            3_000, 600),
+    Measure("realtime-lag", "from being sent to being handled, 100 blocks a second", "µs/block", partial(calls, "lag"),
+            (*_CALLERS, *_OUR_CALLERS), "websockets",
+            tuple(_at_most(each, "lag", 450, "p50 ≤ 450 µs") for each in _OUR_CALLERS), 300, 100),
+    Measure("realtime-speakers", "50 sessions of one process, each paced like speech", "µs/block",
+            partial(calls, "speakers"), _SPEAKERS, "websockets",
+            tuple(_at_most(each, "late", 0, "no block late") for each in ("qwenkit-async", "qwenkit")), 60, 20),
     Measure("memory", "what a long stream leaves behind", "µs/chunk", partial(_work, "memory"),
             ("httpx", "httpx again", "qwenkit"), "httpx",
             (_at_most("qwenkit", "growth", 1, "≤ 1 MB beyond its text"),), 200_000, 60_000),

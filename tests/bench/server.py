@@ -2,7 +2,8 @@
 
 A prompt says what it wants: "chunks=20000" streams that many text events, "chunks=300 pace=100" paces them per second,
 anything else gets one short JSON answer. Paths under `/api/v1/services` answer in DashScope's native shape, all others
-in OpenAI's. Each event is an HTTP chunk of its own, as from a real gateway. It is no sandbox: it checks nothing.
+in OpenAI's. Each event is an HTTP chunk of its own, as from a real gateway. Who asks for a WebSocket is handed over to
+`phone`. It is no sandbox: it checks nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 import sys
 from itertools import cycle, islice
 from typing import NamedTuple
+
+from tests.bench.phone import Phone, greeting
 
 WORDS = [" the", " river", " was", " low", " and", " slow", ".", " so", " we", " walked", " across", " it", " 水", "面"]
 BLOCK = 100  # events per write when nothing paces them, about 25 kB
@@ -109,6 +112,10 @@ class Desk(asyncio.Protocol):
         if not found or len(body) < (int(length[1]) if length else 0):
             return
         self.seen = b""
+        if b"/api-ws/v1/realtime" in head.split(b"\r\n", 1)[0]:
+            self.wire.set_protocol(Phone(self.wire, self.room))
+            self.wire.write(greeting(head))
+            return
         dialect = self.native if b"/api/v1/services" in head.split(b"\r\n", 1)[0] else self.openai
         if wish := _WISH.search(body):
             self.stream = asyncio.ensure_future(self.send(dialect, int(wish[1]), int(wish[2] or 0)))

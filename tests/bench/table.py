@@ -13,7 +13,8 @@ from tests.bench.measures import AGAIN, Goal, Result
 _NOTES = {"modules": "{:.0f} modules", "rss": "{:.0f} MB", "p50": "p50 {:.0f} ms", "p99": "p99 {:.0f} ms",
           "growth": "grew {:.1f} MB", "text": "beside {:.1f} MB of text", "messages": "{:.0f} messages",
           "notebook": "{:.1f} kB of notebook", "error": "{:.2f} % wrong", "false": "{:.0f} false accepts",
-          "heard": "of {:.0f} sounds"}  # fmt: skip
+          "heard": "of {:.0f} sounds", "lag": "{:.0f} µs on the way", "slow": "p99 {:.0f} µs",
+          "late": "{:.0f} late"}  # fmt: skip
 _COLUMNS = "{:<18} {:>8} {:>8}  {:<22} {:<23} {:<24} {}"
 
 

@@ -39,15 +39,15 @@ def clocked(units: int) -> Iterator[Figures]:
     figures["wall"] = (time.perf_counter_ns() - wall) / units / 1e3
 
 
-async def _answer(value: Any) -> Any:
+async def answer(value: Any) -> Any:
     """One body for both flavours: a plain value is an answer already."""
     return await value if inspect.isawaitable(value) else value
 
 
 async def stream(contestant: Any, size: int) -> Figures:
-    await _answer(contestant.stream("chunks=100"))
+    await answer(contestant.stream("chunks=100"))
     with clocked(size) as figures:
-        text = await _answer(contestant.stream(f"chunks={size}"))
+        text = await answer(contestant.stream(f"chunks={size}"))
     if text != expected_text(size):
         raise SystemExit(f"received {len(text)} characters of {len(expected_text(size))}")
     return figures
@@ -56,7 +56,7 @@ async def stream(contestant: Any, size: int) -> Figures:
 async def sequence(contestant: Any, size: int) -> Figures:
     ask, awaited = contestant.ask, inspect.iscoroutinefunction(contestant.ask)
     for _ in range(20):
-        await _answer(ask())
+        await answer(ask())
     with clocked(size) as figures:
         for _ in range(size):
             (await ask()) if awaited else ask()

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rig import FLAGS, Lab, NotebookPage, find_browser
+from rig import FLAGS, Lab, NotebookPage, fake_microphone, find_browser
 
 REQUIRED = os.environ.get("CI") == "true" or os.environ.get("QWENKIT_REQUIRE_BROWSER") == "1"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """For one module: Playwright keeps a loop current in its thread, and asyncio tests elsewhere want their own."""
+def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """For one module: Playwright keeps a loop current in its thread, and asyncio tests elsewhere want their own.
+
+    A module whose microphone is to speak has a function `microphone`, which writes a sound file.
+    """
     executable = find_browser()
     if executable is None:
         reason = "no Chromium found: install it (Debian, Ubuntu: apt install chromium) or set QWENKIT_CHROMIUM"
@@ -22,7 +25,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        speaks = getattr(request.module, "microphone", None)
+        flags = FLAGS + (fake_microphone(speaks(tmp_path_factory.mktemp("mic") / "mic.wav")) if speaks else [])
+        chromium = playwright.chromium.launch(executable_path=executable, args=flags)
         yield chromium
         chromium.close()
 

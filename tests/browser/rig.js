@@ -46,6 +46,15 @@
       shown: cell.outputArea.node.innerText,
     })),
 
+    // What the kernel prints when it runs this beside the cells.
+    ask: async (code) => {
+      const future = session().session.kernel.requestExecute({ code });
+      let told = "";
+      future.onIOPub = ({ content }) => { told += content.text ?? content.traceback?.join("\n") ?? ""; };
+      await future.done;
+      return told;
+    },
+
     // Every distinct text the output area of one code cell shows while it changes.
     watch: (index) => {
       const node = codeCells()[index].outputArea.node;

@@ -38,6 +38,15 @@ PATIENCE = 60.0
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"}}
 
 
+def fake_microphone(wav: Path) -> list[str]:
+    """Flags for a microphone that everybody may use and that says this, once."""
+    return [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={wav}%noloop",
+    ]
+
+
 def find_browser() -> str | None:
     named = os.environ.get("QWENKIT_CHROMIUM")
     return named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
@@ -126,6 +135,11 @@ class NotebookPage:
     def cells(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.page.evaluate("window.rig.cells()")
         return found
+
+    def ask(self, code: str) -> str:
+        """What the kernel prints when it runs this."""
+        told: str = self.page.evaluate("code => window.rig.ask(code)", code)
+        return told
 
     @property
     def errors(self) -> list[str]:

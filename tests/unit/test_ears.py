@@ -14,6 +14,7 @@ import soundfile
 from qwenkit.sandbox import known_sentences, recordings, voice
 from qwenkit.sandbox.ears import Undecodable, hear
 from qwenkit.sandbox.known_sentences import library
+from qwenkit.sandbox.known_speech import Spoken
 from qwenkit.sandbox.listening import VoiceActivity, pitch, segments
 from qwenkit.sandbox.service import Service
 from qwenkit.sandbox.store import Store
@@ -136,6 +137,22 @@ async def test_known_speech_is_found_between_unknown_speech_and_emotions_are_kep
     assert heard.text == "What a day it was! I can finish it before Friday."
     assert [each.emotion for each in heard.sentences] == ["happy", "neutral"]
     assert len(heard.segments) == 3
+
+
+async def test_half_a_quotation_is_heard_without_its_mark() -> None:
+    fresh = Service(key="sk-ears")
+    for said in voice.said("He says “hello there. Come in, please.” Then “yes” again.", "Cherry"):
+        fresh.shelf(Spoken).keep(said)
+        heard = await hear(fresh, (said.pcm, said.rate_hz))
+        if "yes" in said.text:
+            assert heard.text == said.text.strip()
+        else:
+            assert not set("“”") & {mark for word, _, _ in heard.sentences[0].words for mark in (*word, *heard.text)}
+
+
+async def test_one_sandbox_hears_what_another_said() -> None:
+    said = await voice.speak("One sandbox asks and another one listens.", "Cherry", service=Service(key="sk-speaks"))
+    assert (await hear(Service(key="sk-hears"), (said.pcm, said.rate_hz))).text == said.text.strip()
 
 
 async def test_what_was_said_outlives_the_sandbox_with_its_data(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ AUDITED = [
     "TransportError",
     "Usage",
     "Video",
+    "VoiceSession",
     "bars",
     "check",
     "compare",

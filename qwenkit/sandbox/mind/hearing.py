@@ -32,7 +32,7 @@ def _told(scene: Scene, sound: Any, asked: str) -> str:
     from .weave import plain
 
     def say(rule: str, **slots: str) -> str:
-        return plain((scene.book(rule, **slots),))
+        return plain((scene.book(scene.form(rule), **slots),))
 
     seconds, speech = f"{sound.seconds:.1f}", f"{_speech(sound):.1f}"
     if asked == "speakers" and (voices := {each.voice for each in sound.sentences}):

@@ -8,6 +8,7 @@ A fact is found by its keys. `sky blue` wants both words in the question, `tomat
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -47,7 +48,8 @@ def knowledge(scene: Scene) -> Draft | None:
     scene.note("think.knowledge")
     text = fact.texts[scene.language]
     value, _, rest = text.partition(" || ")  # a fact may begin with its one-word answer
-    return Draft((scene.style.trim(rest or value),), bare=value if rest else "")
+    style = replace(scene.style, terse=True) if fact.live and scene.prompt.aloud else scene.style
+    return Draft((style.trim(rest or value),), bare=value if rest else "")
 
 
 def _weight(scene: Scene, fact: Fact) -> int:

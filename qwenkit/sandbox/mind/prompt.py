@@ -40,6 +40,7 @@ class Prompt:
     top_logprobs: int = 0
     partial: str | None = None
     searched: bool = False  # whether a web search ran; what it found stands among the messages
+    aloud: bool = False  # it will be spoken: what there is to admit is said shortly
     today: datetime.date = field(default_factory=datetime.date.today)
 
 

@@ -52,11 +52,14 @@ class Scene:
         return book(self.language)
 
     def say(self, rule: str, /, **slots: Part | Parts | int) -> Draft:
-        """A draft in the words of a rule; its short form if the system message asked for few words."""
-        terse = f"{rule}.terse"
-        name = terse if self.style.terse and terse in self.book else rule
+        """A draft in the words of a rule."""
         bare = slots.get("value", "")
-        return Draft((self.book(name, **slots),), str(bare) if isinstance(bare, str | int) else "")
+        return Draft((self.book(self.form(rule), **slots),), str(bare) if isinstance(bare, str | int) else "")
+
+    def form(self, rule: str) -> str:
+        """The form of a rule that suits: a short one for the ear, or if the system message asked for few words."""
+        forms = (f"{rule}.aloud" if self.prompt.aloud else "", f"{rule}.terse" if self.style.terse else "")
+        return next((form for form in forms if form in self.book), rule)
 
     def note(self, rule: str, /, **slots: Part | Parts | int) -> None:
         """Remember a step, to be told if the request asked for thinking."""

@@ -7,6 +7,7 @@ update and raises Wrong where they cannot be. After `session.finish` everything 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -19,7 +20,7 @@ Commands = dict[str, Callable[[Json], Awaitable[None]]]
 _OVER = "Session has already finished."
 
 
-class Sibling:
+class Sibling(ABC):
     """One session that is no conversation."""
 
     late_update = _OVER  # what an update is answered with after the end
@@ -29,11 +30,13 @@ class Sibling:
         self.values = self.usual()
         self.finished = False
 
+    @abstractmethod
     def usual(self) -> Json:
-        raise NotImplementedError
+        """The settings of a session that was told none."""
 
+    @abstractmethod
     def rules(self) -> dict[str, Rule]:
-        raise NotImplementedError
+        """What an update may say, by its path."""
 
     def commands(self) -> Commands:
         return {"session.update": self._update, "session.finish": self._finish}
@@ -49,11 +52,12 @@ class Sibling:
         return {"id": self.id, "object": "realtime.session", "model": self.line.model.name, **self.values}
 
     async def apply(self) -> None:
-        """New settings are in force."""
+        """New settings are in force; most sessions need do nothing about that."""
+        return
 
+    @abstractmethod
     async def finish(self) -> None:
         """The client has sent everything: see to it that `goodbye` follows the last event."""
-        raise NotImplementedError
 
     async def goodbye(self) -> None:
         await self.line.send("session.finished")
@@ -63,7 +67,8 @@ class Sibling:
         return None
 
     async def idle(self) -> None:
-        """No command came."""
+        """No command came; who has no patience is never called."""
+        return
 
     async def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Run, with something going on beside until the client has gone."""

@@ -14,11 +14,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 if TYPE_CHECKING:
     from qwenkit.api.client import AsyncClient as AsyncClient
     from qwenkit.api.client import Client as Client
+    from qwenkit.api.retriever import Retriever as Retriever
     from qwenkit.api.trace import trace as trace
     from qwenkit.display.bars import bars as bars
     from qwenkit.display.live import show as show
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from qwenkit.notebook.connect import sandbox as sandbox
     from qwenkit.notebook.doctor import doctor as doctor
     from qwenkit.notebook.exercises import check as check
+    from qwenkit.retrieval.splitting import split as split
     from qwenkit.types.audio import Audio as Audio
     from qwenkit.types.image import Image as Image
     from qwenkit.types.image_grid import ImageGrid as ImageGrid
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "api.client": ("AsyncClient", "Client"),
+    "api.retriever": ("Retriever",),
     "api.trace": ("trace",),
     "display.bars": ("bars",),
     "display.live": ("show",),
@@ -89,6 +92,7 @@ _PLACES = {
     "notebook.connect": ("connect", "sandbox"),
     "notebook.doctor": ("doctor",),
     "notebook.exercises": ("check",),
+    "retrieval.splitting": ("split",),
     "types.image": ("Image",),
     "types.audio": ("Audio",),
     "types.video": ("Video",),

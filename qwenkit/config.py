@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from qwenkit import catalogue
+from qwenkit.access import PATHS, AccessKey, address
 from qwenkit.errors import ConfigError
 from qwenkit.secret import Secret
 
@@ -52,6 +53,7 @@ class Config(msgspec.Struct, frozen=True):
     root: str = ""
     timeout: float = 300.0
     max_retries: int = 2
+    access_key: AccessKey | None = None
 
     @classmethod
     def resolve(
@@ -65,10 +67,12 @@ class Config(msgspec.Struct, frozen=True):
         host: str | None = None,
         timeout: float | None = None,
         max_retries: int | None = None,
+        access_key_id: str | None = None,
+        access_key_secret: str | Secret | None = None,
         env: Environment | None = None,
     ) -> Config:
         """Resolve arguments, then environment, then `.env`. Raises `ConfigError` naming the cure."""
-        api_key = Secret.of(api_key)
+        api_key, access_key_secret = Secret.of(api_key), Secret.of(access_key_secret)
         env = environment() if env is None else Settings(env)
         key, key_from = find_key(api_key, env)
         placed = bool(base_url or region or host)  # an address from the environment does not outvote an argument
@@ -96,10 +100,13 @@ class Config(msgspec.Struct, frozen=True):
             root=urls.get("root", ""),
             timeout=_number(timeout, env, "DASHSCOPE_TIMEOUT", 300.0),
             max_retries=int(_number(max_retries, env, "DASHSCOPE_MAX_RETRIES", 2)),
+            access_key=AccessKey.find(access_key_id, access_key_secret, env, workspace),
         )
 
     def url(self, family: str, path: str = "") -> str:
         """The address of a path in an API family; a clear refusal where the server has no such family."""
+        if family in PATHS and "native" in self.urls:
+            return address(family, self.root, self.workspace) + path
         base = self.urls.get(family)
         if base is None:
             raise ConfigError(
@@ -110,13 +117,13 @@ class Config(msgspec.Struct, frozen=True):
 
 
 def environment(folder: Path | None = None) -> Settings:
-    """The process environment, with DASHSCOPE_* names of a `.env` file in the working folder beneath it."""
+    """The process environment; DASHSCOPE_* and ALIBABA_CLOUD_* names of a `.env` in the working folder lie beneath."""
     path = (folder or Path.cwd()) / ".env"
     found = Settings()
     if path.is_file():
         for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
             match = _ENV_LINE.match(line)
-            if match and match[1].startswith("DASHSCOPE_"):
+            if match and match[1].startswith(("DASHSCOPE_", "ALIBABA_CLOUD_")):
                 found[match[1]] = match[2].strip("'\"")
     if KEY_NAME in found and KEY_NAME not in os.environ:
         found["QWENKIT_KEY_FROM"] = ".env"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-for name in [name for name in os.environ if name.upper().startswith(("DASHSCOPE_", "QWENKIT_KEY"))]:
+for name in [name for name in os.environ if name.upper().startswith(("DASHSCOPE_", "QWENKIT_KEY", "ALIBABA_CLOUD_"))]:
     del os.environ[name]
 os.environ.update(NO_PROXY="*", no_proxy="*")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background: interrupts are tested too

@@ -78,6 +78,11 @@ class Accounts:
 
     def cost(self, model: str, usage: Usage, *, batch: bool = False) -> Cost | None:
         """The estimated cost of a usage; None for a model without a known price."""
+        if usage.shares:
+            costs = [self.cost(name, share) for name, share in usage.shares.items()]
+            known = [each for each in costs if each is not None]
+            whole = sum(each.amount for each in known)
+            return Cost(whole, known[0].currency, known[0].dated) if len(known) == len(costs) else None
         price = catalogue.price(
             model,
             prompt=usage.prompt,
@@ -175,6 +180,8 @@ class OpenCall:
     def finished(self, usage: Usage | None, *, model: str, request_id: str, tries: int, streamed: bool) -> Receipt:
         """Write the call into the ledger and say what it cost."""
         latency = self._accounts.clock() - self._started
+        if self._family == "apps":
+            self.model = model or self.model  # an application tells only now what ran inside
         cost = self._accounts.cost(self.model, usage) if usage else None
         thinking_cost = self._accounts.thinking_cost(self.model, usage) if usage and usage.reasoning else None
         self._book(usage or Usage(), cost, latency, request_id, ok=True)

@@ -45,7 +45,7 @@ class Chunk(msgspec.Struct, frozen=True):
     """What a worker needs to know."""
 
     key: Handed
-    place: dict[str, Any]  # the configuration without its key
+    place: dict[str, Any]  # the configuration without its keys
     asked: Asked
     how: dict[str, Any]
     prompts: list[Any]
@@ -127,7 +127,7 @@ class _Errand:
 
     def _submit(self, prompts: list[Any]) -> Any:
         settings, config = self.run.settings, self.run.core.config
-        place = {name: getattr(config, name) for name in Config.__struct_fields__ if name != "key"}
+        place = {name: getattr(config, name) for name in Config.__struct_fields__ if name not in ("key", "access_key")}
         shares = {name: (getattr(settings, name) or 0) / self.slots for name in ("rpm", "tpm")}
         how = {"concurrency": settings.concurrency, "stop_on": settings.stop_on, **shares}
         chunk = Chunk(Handed(config.key.reveal()), place, self.run.asked, how, prompts)

@@ -33,6 +33,7 @@ from qwenkit.types.ledger import Ledger
 from qwenkit.types.options import ConversationOptions
 
 if TYPE_CHECKING:
+    from qwenkit.api.apps import Apps, AsyncApps
     from qwenkit.api.batches import AsyncBatches, Batches
     from qwenkit.api.chat import AsyncChat, Chat
     from qwenkit.api.completions import AsyncCompletions, Completions
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from qwenkit.api.embeddings import AsyncEmbeddings, Embeddings
     from qwenkit.api.files import AsyncFiles, Files
     from qwenkit.api.images import AsyncImages, Images
+    from qwenkit.api.knowledge import AsyncKnowledge, Knowledge
     from qwenkit.api.many import AsyncMap, Map
     from qwenkit.api.models import AsyncModels, Models
     from qwenkit.api.native import AsyncNative, Native
@@ -152,8 +154,10 @@ class Client(ClientCalls, SyncNoun):
         budget: Any = None,
         timeout: float | None = None,
         max_retries: int | None = None,
+        access_key_id: str | None = None,
+        access_key_secret: str | Secret | None = None,
     ) -> None:
-        api_key = Secret.of(api_key)
+        api_key, access_key_secret = Secret.of(api_key), Secret.of(access_key_secret)
         config = Config.resolve(
             api_key=api_key,
             region=region,
@@ -163,6 +167,8 @@ class Client(ClientCalls, SyncNoun):
             host=host,
             timeout=timeout,
             max_retries=max_retries,
+            access_key_id=access_key_id,
+            access_key_secret=access_key_secret,
         )
         SyncNoun.__init__(self, Core(config, model=model, budget=budget))
 
@@ -191,6 +197,8 @@ class Client(ClientCalls, SyncNoun):
     voices: cached_property[Voices] = _noun("voices.Voices")
     transcribe: cached_property[Transcribe] = _noun("transcribe.Transcribe")
     realtime: cached_property[Realtime] = _noun("realtime.Realtime")
+    apps: cached_property[Apps] = _noun("apps.Apps")
+    knowledge: cached_property[Knowledge] = _noun("knowledge.Knowledge")
 
     @cached_property
     def aio(self) -> AsyncClient:
@@ -239,6 +247,8 @@ class AsyncClient(ClientCalls, AsyncNoun):
     voices: cached_property[AsyncVoices] = _noun("voices.AsyncVoices")
     transcribe: cached_property[AsyncTranscribe] = _noun("transcribe.AsyncTranscribe")
     realtime: cached_property[AsyncRealtime] = _noun("realtime.AsyncRealtime")
+    apps: cached_property[AsyncApps] = _noun("apps.AsyncApps")
+    knowledge: cached_property[AsyncKnowledge] = _noun("knowledge.AsyncKnowledge")
 
     @spelled
     def conversation(self, **options: Unpack[ConversationOptions]) -> AsyncConversation:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from difflib import get_close_matches
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, overload
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from qwenkit.api.core import Core
 from qwenkit.api.stream import AsyncStream, Item, Plan, Result, Stream
@@ -25,12 +26,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _OPTIONS = re.compile(r"Unpack\[(\w+)\]")
+_USUAL = {"save": True, "folder": "outputs", "via": "native", "words": True}  # what options are that nobody gives
 
 
 class _Noun:
     """A resource of a client."""
-
-    ELSEWHERE: ClassVar[Mapping[str, str]] = {}  # the cure for options that belong to another call
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -65,12 +65,14 @@ class _Written:
         self.__signature__ = _signature(method)
         self._names = frozenset(self.__signature__.parameters)
         kinds = inspect.signature(method).parameters.values()
-        self._own = {each.name for each in kinds if each.kind is not each.VAR_KEYWORD}
+        self._own = [each.name for each in kinds if each.kind is not each.VAR_KEYWORD]
 
     def __call__(self, noun: Any, /, *args: Any, **kwargs: Any) -> Any:
         for name in kwargs.keys() - self._names:
             if len(self._own) == len(self._names) or get_close_matches(name, self._own, cutoff=0.75):
-                refuse_unknown({name: ...}, self._own, self._called(noun), noun.ELSEWHERE)
+                free = self._own[1 + len(args) :]  # what is given by place is meant by nothing else
+                known = free if get_close_matches(name, free) else self._own
+                refuse_unknown({name: ...}, known, self._called(noun), {})
         try:  # other options are judged where the body is made
             made = self.flow(noun, *args, **kwargs)
         except TypeError:
@@ -83,11 +85,10 @@ class _Written:
         try:
             self.__signature__.bind(noun, *args, **kwargs)
         except TypeError as misfit:
-            given, *named = list(self.__signature__.parameters.values())[1:]
-            said = f"{given.name}, {', '.join(f'{each.name}=…' for each in named[:3])}"
-            raise ConfigError(
-                f"{self._called(noun)}: {misfit}", hint=f"call it as {self._called(noun)}({said})"
-            ) from None
+            given = [each for each in self.__signature__.parameters.values() if each.kind is not each.VAR_KEYWORD][1:5]
+            said = [each.name if each.default is each.empty else f"{each.name}=…" for each in given]
+            hint = f"call it as {self._called(noun)}({', '.join(said)})"
+            raise ConfigError(f"{self._called(noun)}: {misfit}", hint=hint) from None
 
     def _called(self, noun: Any) -> str:
         """chat, chat.stream, files.upload: what the call is called."""
@@ -110,7 +111,7 @@ class call(_Written, Generic[P, T]):  # noqa: N801 - reads as a decorator
     @overload
     def __get__(self, noun: AsyncNoun, owner: type) -> Callable[P, Awaitable[T]]: ...
     def __get__(self, noun: Any, owner: type) -> Any:
-        return self if noun is None else Bound(self, noun)
+        return self if noun is None else MethodType(self, noun)
 
 
 class stream(_Written, Generic[P, Item, Result]):  # noqa: N801 - reads as a decorator
@@ -128,40 +129,7 @@ class stream(_Written, Generic[P, Item, Result]):  # noqa: N801 - reads as a dec
     @overload
     def __get__(self, noun: AsyncNoun, owner: type) -> Callable[P, AsyncStream[Item, Result]]: ...
     def __get__(self, noun: Any, owner: type) -> Any:
-        return self if noun is None else Bound(self, noun)
-
-
-class Bound:
-    """A call on its noun, ready to be called. It keeps the method's name, signature and docstring for tooltips."""
-
-    __slots__ = ("__self__", "_call")
-
-    def __init__(self, call_: Any, noun: Any) -> None:
-        self._call = call_
-        self.__self__ = noun
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._call(self.__self__, *args, **kwargs)
-
-    @property
-    def __wrapped__(self) -> Any:
-        return functools.partial(self._call.flow, self.__self__)
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        signature: inspect.Signature = self._call.__signature__
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-    @property
-    def __doc__(self) -> Any:  # type: ignore[override]
-        return self._call.__doc__
-
-    @property
-    def __name__(self) -> Any:
-        return self._call.__name__
-
-    def __repr__(self) -> str:
-        return f"<call {self._call.__qualname__}>"
+        return self if noun is None else MethodType(self, noun)
 
 
 def spelled(method: T) -> T:
@@ -179,7 +147,10 @@ def _signature(method: Any) -> inspect.Signature:
         if parameter.kind is parameter.VAR_KEYWORD and named:
             parameters += [
                 inspect.Parameter(
-                    name, parameter.KEYWORD_ONLY, default=None, annotation=getattr(kind, "__forward_arg__", kind)
+                    name,
+                    parameter.KEYWORD_ONLY,
+                    default=_USUAL.get(name),
+                    annotation=getattr(kind, "__forward_arg__", kind),
                 )
                 for name, kind in method.__globals__[named[1]].__annotations__.items()
                 if name not in signature.parameters

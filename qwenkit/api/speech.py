@@ -51,18 +51,7 @@ class SpeechCalls:
     live = opens(speaking, _voices)
 
     @call
-    def __call__(
-        self,
-        text: str | Reply,
-        *,
-        voice: Any = "",
-        language: str = "",
-        instructions: str = "",
-        model: str = "",
-        save: bool = True,
-        folder: Any = "outputs",
-        **options: Unpack[SpeechOptions],
-    ) -> Flow[Spoken]:
+    def __call__(self, text: str | Reply, **options: Unpack[SpeechOptions]) -> Flow[Spoken]:
         """Speak a text, or the text of an answer.
 
         `voice` is a name (`qwen.voices(model=…)` lists them), or a voice of your own; `language` (English, en, …)
@@ -70,8 +59,7 @@ class SpeechCalls:
         them. The file is kept under `folder`, unless `save=False`. A cosyvoice model takes more: format, rate, and
         word_timestamp_enabled, for the times in `.words`.
         """
-        told = {"voice": own(self._core, voice), "language": language, "instructions": instructions, "model": model}
-        order, folder = protocol.order(text, **told, options=options), _checked(save, folder)
+        order, folder = _ordered(self._core, text, options), _folder(options)
         flows: list[Flow[Any]] = [_say(self._core, order, part.text) for part in order.parts]
         if len(flows) == 1:
             spoken = yield from flows[0]
@@ -80,34 +68,28 @@ class SpeechCalls:
         return _kept(spoken, folder)
 
     @stream
-    def stream(
-        self,
-        text: str | Reply,
-        *,
-        voice: Any = "",
-        language: str = "",
-        instructions: str = "",
-        model: str = "",
-        save: bool = True,
-        folder: Any = "outputs",
-        **options: Unpack[SpeechOptions],
-    ) -> Plan[SpeechPiece, Spoken]:
+    def stream(self, text: str | Reply, **options: Unpack[SpeechOptions]) -> Plan[SpeechPiece, Spoken]:
         """Speak a text, and hear it while it is made: pieces of raw 16-bit PCM.
 
         Nothing is sent until it is entered or iterated. `stream.reply` is the sound so far, and at the end the whole;
         `qk.show(stream)` draws it. A long text goes on by itself, part by part.
         """
-        told = {"voice": own(self._core, voice), "language": language, "instructions": instructions, "model": model}
-        order = protocol.order(text, **told, options=options, stream=True)
+        order = _ordered(self._core, text, options, stream=True)
         sound = Sound(order.parts, order.rate_hz, order.facts)
-        return _plan(self._core, order, sound, 0, _checked(save, folder))
+        return _plan(self._core, order, sound, 0, _folder(options))
 
 
-def _checked(save: bool, folder: Any) -> Any:
+def _ordered(core: Core, text: Any, options: SpeechOptions, stream: bool = False) -> Order:
+    return protocol.order(text, stream, **{**options, "voice": own(core, options.get("voice"))})
+
+
+def _folder(options: SpeechOptions) -> Any:
     """The folder to keep it in, or None; one that nothing can be kept in costs no call."""
-    if save:
-        outputs.ready(folder)
-    return folder if save else None
+    if not options.get("save", True):
+        return None
+    folder = options.get("folder", "outputs")
+    outputs.ready(folder)
+    return folder
 
 
 def _say(core: Core, order: Order, text: str) -> Flow[Spoken]:

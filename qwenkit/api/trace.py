@@ -21,6 +21,7 @@ from qwenkit.types.wire import Exchange, Wire, WireEvent
 _SECRET = re.compile(  # a temporary key is a key; so are the policy of an upload and the signature of an address
     r'("token"\s*:\s*"st-|"(?:signature|policy)"\s*:\s*"|[?&]Signature=)[^"&\s]*'
 )
+_SIGNED = re.compile(r"(Credential|Signature)=[^,]*")
 _INLINE = re.compile(rb"(;base64,[A-Za-z0-9+/=]{48})([A-Za-z0-9+/=]{200,})")
 _LONG = re.compile(rb'("\s*:\s*"[A-Za-z0-9+/]{48})([A-Za-z0-9+/]{100,}={0,2})(?=")')  # sound in a frame of a socket
 _BINARY = ("image/", "audio/", "video/")
@@ -51,7 +52,7 @@ class _Tracer:
 
     def sending(self, request: Request) -> _Exchanging:
         now = time.perf_counter()
-        headers = dict(request.headers)
+        headers = {name: _hidden(name, value) for name, value in request.headers.items()}
         if request.key:
             headers["Authorization"] = f"Bearer {request.key.masked}"
         exchange = Exchange(
@@ -66,8 +67,10 @@ class _Tracer:
         return _Exchanging(exchange, now, request.key)
 
     def _attempt(self, request: Request) -> int:
-        """Which try this is: a retry sends the very same request again."""
-        self._tries = self._tries + 1 if request is self._last else 1
+        """Which try this is: a retry sends the very same request again, or the same one signed anew."""
+        last = self._last
+        again = request is last or (last is not None and last.renew is not None and request.renew is last.renew)
+        self._tries = self._tries + 1 if again else 1
         self._last = request
         return self._tries
 
@@ -131,3 +134,10 @@ def _cut(body: bytes) -> bytes:
 
 def _text(data: bytes) -> str:
     return data[:_MOST_BODY].decode("utf-8", "replace")
+
+
+def _hidden(name: str, value: str) -> str:
+    """A signed request shows what was signed, and neither by whom nor how."""
+    if name.lower() == "authorization":
+        return _SIGNED.sub(r"\1=…", value)
+    return "…" if name.lower() == "x-acs-security-token" else value

@@ -6,10 +6,9 @@ large, or in a format the model does not read, goes as 16 kHz mono, which is wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Unpack
 
 from qwenkit import catalogue
 from qwenkit.api.billed import billed
@@ -23,6 +22,7 @@ from qwenkit.protocol import transcribe as protocol
 from qwenkit.protocol import transcripts
 from qwenkit.protocol.flow import Flow, Request
 from qwenkit.protocol.realtime.live_settings import hearing
+from qwenkit.protocol.transcribe import TranscribeOptions
 from qwenkit.types.audio import Audio
 from qwenkit.types.reply import Piece
 from qwenkit.types.transcript import Transcript
@@ -44,76 +44,49 @@ class TranscribeCalls(FileCalls):
 
     _core: Core
     live = opens(hearing, _ears)
-    ELSEWHERE: ClassVar[Mapping[str, str]] = protocol.ELSEWHERE
 
     @call
-    def __call__(
-        self,
-        sound: Any,
-        *,
-        language: str | Iterable[str] = "",
-        context: str = "",
-        itn: bool | None = None,
-        vocabulary: Mapping[str, int] | Iterable[str] | str | None = None,
-        model: str = "",
-        via: str = "native",
-        timeout: float | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> Flow[Transcript]:
+    def __call__(self, sound: Any, **options: Unpack[TranscribeOptions]) -> Flow[Transcript]:
         """Write down what is said in a sound of up to five minutes.
 
         `language` ("en", "zh") says what is spoken; left out it is detected. `context` is text with the names and terms
         that may occur. `itn=True` writes numbers as figures (English and Chinese). `via="chat"` asks over chat
         completions instead of the native protocol. `vocabulary` weighs words where the model knows that (1 to 5).
         """
-        asked = _Asked(self._core, sound, model, via, timeout)
-        wire = asked.body(language=language, context=context, itn=itn, vocabulary=vocabulary, extra=extra)
-        request = yield from asked.request(wire)
-        read = partial(transcripts.read, model=asked.model, via=via, audio=asked.sound)
+        asked = _Asked(self._core, sound, options)
+        request = yield from asked.request(asked.body())
+        read = partial(transcripts.read, model=asked.model, via=asked.via, audio=asked.sound)
         heard = yield from billed(self._core, request, asked.open(), read)
         heard.receipt.request_id = heard.receipt.request_id or heard.id
         return heard
 
     @stream
-    def stream(
-        self,
-        sound: Any,
-        *,
-        language: str | Iterable[str] = "",
-        context: str = "",
-        itn: bool | None = None,
-        vocabulary: Mapping[str, int] | Iterable[str] | str | None = None,
-        model: str = "",
-        via: str = "native",
-        timeout: float | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> Plan[Piece, Transcript]:
+    def stream(self, sound: Any, **options: Unpack[TranscribeOptions]) -> Plan[Piece, Transcript]:
         """The same, piece by piece; `stream.reply` is the transcript so far. Options are those of `qwen.transcribe`."""
-        asked = _Asked(self._core, sound, model, via, timeout, stream=True)
-        wire = asked.body(language=language, context=context, itn=itn, vocabulary=vocabulary, extra=extra)
-        kind = transcripts.ChatTranscriptFold if via == "chat" else transcripts.NativeTranscriptFold
+        asked = _Asked(self._core, sound, options, stream=True)
+        kind = transcripts.ChatTranscriptFold if asked.via == "chat" else transcripts.NativeTranscriptFold
         fold: Any = kind(audio=asked.sound, **asked.reading)
-        return Plan.of(asked.request(wire), fold, asked.open, [])
+        return Plan.of(asked.request(asked.body()), fold, asked.open, [])
 
 
 class _Asked:
     """One sound on its way to a model."""
 
-    def __init__(
-        self, core: Core, sound: Any, model: str, via: str, timeout: float | None, stream: bool = False
-    ) -> None:
-        self._core, self._via, self._timeout, self._stream = core, via, timeout, stream
-        self.model = model or catalogue.DEFAULTS["transcribe"]
+    def __init__(self, core: Core, sound: Any, options: TranscribeOptions, stream: bool = False) -> None:
+        self._core, self._stream = core, stream
+        self._told = told = protocol.told(options, TranscribeOptions, "transcribe.stream" if stream else "transcribe")
+        self.model = told.pop("model", "") or catalogue.DEFAULTS["transcribe"]
+        self.via, self._timeout = told.pop("via", "native"), told.pop("timeout", None)
         self.facts = protocol.heard_by(self.model)
-        self.family, self.path = protocol.place(self.facts, via)
+        self.family, self.path = protocol.place(self.facts, self.via)
         if isinstance(sound, list | tuple):
             hint = "several go one by one, or as a task: qwen.transcribe.submit([…])"
             raise ConfigError("qwen.transcribe takes one sound", hint=hint)
         self.sound = Audio.of(sound)
 
-    def body(self, **options: Any) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
         sent = protocol.fitted(self.sound, self.model, self.facts)
-        return protocol.body(sent, self.model, self.facts, via=self._via, stream=self._stream, **options)
+        return protocol.body(sent, self.model, self.facts, via=self.via, stream=self._stream, **self._told)
 
     def request(self, wire: dict[str, Any]) -> Flow[Request]:
         """The request, once the sound is where the service can read it."""
@@ -129,7 +102,7 @@ class _Asked:
         """What a fold must know to read the answer. The newer models repeat what they said."""
         request = self._core.request("POST", self.family, self.path).name
         typed = self.facts is not None and self.facts.endpoint == "recognition"
-        return {"request": request} | ({} if self._via == "chat" else {"model": self.model, "cumulative": typed})
+        return {"request": request} | ({} if self.via == "chat" else {"model": self.model, "cumulative": typed})
 
     def open(self) -> Any:
         seconds = ceil(self.sound.duration) if self.sound.loaded else 0

@@ -7,9 +7,8 @@ raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Unpack
 
 from qwenkit.api import tasks
 from qwenkit.api.core import Core
@@ -20,6 +19,7 @@ from qwenkit.protocol import transcribe as protocol
 from qwenkit.protocol import transcripts
 from qwenkit.protocol.flow import Flow, Together
 from qwenkit.protocol.parts import several
+from qwenkit.protocol.transcribe import RecordingOptions
 from qwenkit.types.audio import Audio
 from qwenkit.types.task import Task
 from qwenkit.types.transcript import FailedRecording, Transcript, TranscriptionTask, Transcripts
@@ -34,21 +34,7 @@ class FileCalls:
     _core: Core
 
     @call
-    def submit(
-        self,
-        recordings: Any,
-        *,
-        model: str = "",
-        language: str | Iterable[str] = "",
-        speakers: bool | int | None = None,
-        words: bool = True,
-        channels: int | Iterable[int] | None = None,
-        context: str = "",
-        itn: bool | None = None,
-        vocabulary: str = "",
-        word_filter: Mapping[str, Any] | str | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> Flow[TranscriptionTask]:
+    def submit(self, recordings: Any, **options: Unpack[RecordingOptions]) -> Flow[TranscriptionTask]:
         """Hand in a long recording, or up to a hundred, and get the task that transcribes them.
 
         A recording is an address, a path, or a `qk.Audio`. `speakers=True`, or their number, tells speakers apart;
@@ -59,20 +45,8 @@ class FileCalls:
         from qwenkit.api.sending import placed
 
         sources = [Audio.of(each) for each in checked.several(several(recordings), "recordings", _FITTING)]
-        wire = protocol.task_body(
-            sources,
-            self._core.config.region,
-            model=model,
-            language=language,
-            speakers=speakers,
-            words=words,
-            channels=channels,
-            context=context,
-            itn=itn,
-            vocabulary=vocabulary,
-            word_filter=word_filter,
-            extra=extra,
-        )
+        told = protocol.told(options, RecordingOptions, "transcribe.submit")
+        wire = protocol.task_body(sources, self._core.config.region, **told)
         wire, headers = yield from placed(self._core, wire, wire["model"])
         task = yield from tasks.submit(self._core, protocol.TASKS, wire, family="transcribe", headers=headers)
         return TranscriptionTask.of(task, sources)

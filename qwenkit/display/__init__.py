@@ -16,6 +16,18 @@ from typing import Any
 # class -> module:function in this room. Looked up along the MRO, so an error subclass finds the error card.
 VIEWS: dict[str, str] = {
     "qwenkit.types.reply.Reply": "reply:reply",
+    "qwenkit.types.app.AppReply": "app:app",
+    "qwenkit.types.knowledge.Building": "knowledge:building",
+    "qwenkit.types.knowledge.Nodes": "knowledge:nodes",
+    "qwenkit.types.knowledge.Documents": "knowledge:documents",
+    "qwenkit.types.knowledge.KnowledgeFiles": "knowledge:files",
+    "qwenkit.api.knowledge.BaseCalls": "knowledge:base",
+    "qwenkit.api.knowledge.Bases": "knowledge:bases",
+    "qwenkit.types.retrieval.Hits": "hits:hits",
+    "qwenkit.types.retrieval.Added": "hits:added",
+    "qwenkit.types.grounded.Grounded": "grounded:grounded",
+    "qwenkit.types.grounded.Recall": "grounded:recall",
+    "qwenkit.types.grounded.CorpusMap": "corpus_map:corpus_map",
     "qwenkit.types.completion.Completion": "completion:completion",
     "qwenkit.types.response.Response": "response:response",
     "qwenkit.types.response.Item": "response:item",
@@ -61,6 +73,7 @@ VIEWS: dict[str, str] = {
     "qwenkit.errors.QwenError": "error:error",
     "qwenkit.api.conversation.ConversationCalls": "conversation:conversation",
     "qwenkit.api.realtime.session.SessionCalls": "call:session",
+    "qwenkit.widgets.voice.VoiceSession": "call:voice",
 }
 
 MAX_PLAIN = 40_000

@@ -46,12 +46,13 @@ ENDINGS = {
     "cancelled": "It was cancelled.",
     "incomplete": "It ended before it was complete.",
     "failed": "It failed.",
-    "lost": "The connection was lost before it ended.",
+    "lost": "It was cut off.",
 }
 
 
 def turn(value: Turn) -> Bundle:
-    told = [value.language, value.emotion, "spoken" if value.spoken else "typed"]
+    silent = "typed, with silence for its pictures" if value.images else "typed"  # they travel with sound only
+    told = [value.language, value.emotion, "spoken"] if value.spoken else [silent]
     title = head(f"Turn {value.number}", *(escape(line(each, MAX_NAME)) for each in told if each))
     drawn = voices(_alone(value)) if value.said or value.pcm else ""
     html = page("talk", title, bubbles(value, sounds=True), drawn, waterfall([value]), foot(_facts(value)))
@@ -85,7 +86,8 @@ def _alone(value: Turn) -> Call:
 def _ending(value: Turn) -> str:
     """How it ended when it did not simply end, and how much of it was heard."""
     told = ENDINGS.get(value.ended, f"It ended: {line(value.ended, MAX_NAME)}.")
-    told = " ".join(part for part in (told, line(value.error, MAX_ERROR)) if part)
+    why = line(value.error, MAX_ERROR).removeprefix("the session is over: ")
+    told = f"{told[:-1]}: {why}." if told and why else told or why
     partly = value.played_ms is not None and value.ended != "completed"
     heard = volatile(f"{(value.played_ms or 0) / 1000:.1f} s of it were heard.") if partly else ""
     kind = "bad" if value.ended in ("failed", "lost") else "warn"
@@ -106,7 +108,8 @@ def _facts(value: Turn) -> list[str]:
 def plain(value: Turn) -> str:
     """You, the tools, the model: a line each."""
     yours = value.user or ("(speech)" if value.spoken else "")
-    seen = f" (with {len(value.images)} image{'s' * (len(value.images) > 1)})" if value.images else ""
+    count = len(value.images) + value.more_images
+    seen = f" (with {count} image{'s' * (count > 1)})" if count else ""
     lines = [f"you: {_short(yours)}{seen}"] if yours or seen else []
     lines += map(plain_run, value.runs[:MAX_RUNS])
     ran = {each.id for each in value.runs}
@@ -128,8 +131,13 @@ def session(value: Any) -> Bundle:
     return static(value.call)
 
 
-def static(value: Call) -> Bundle:
-    """The whole call as text and as a card."""
+def voice(value: Any) -> Bundle:
+    """A session of a panel may have ended by itself."""
+    return static(value.call, line(str(value.error or ""), MAX_ERROR))
+
+
+def static(value: Call, why: str = "") -> Bundle:
+    """The whole call as text and as a card, and why it ended."""
     turns = list(value.turns)
     shown = _latest(turns)
     hidden = len(turns) - len(shown)
@@ -137,11 +145,11 @@ def static(value: Call) -> Bundle:
     who = _who(turns)
     title = head("Call", *map(escape, who), volatile(clock(value.duration)) if value.duration else "")
     rows = [f'<div class="qk-numbered"><small>{each.number}</small>{bubbles(each)}</div>' for each in shown]
-    words = [*map(note, earlier), *rows] or [note("Nothing was said yet.")]
+    words = [*map(note, earlier), *(rows or [note("Nothing was said yet.")]), note(why, "bad")]
     html = page("talk", title, _sound(value), *words, waterfall(shown), _happened(value), foot(_bill(turns)))
     told = [f"Call of {', '.join(who)}", *earlier]
     told += [f"{each.number}  " + plain(each).replace("\n", "\n   ") for each in shown]
-    return {"text/plain": "\n".join(told), "text/html": html}
+    return {"text/plain": "\n".join([*told, why]).rstrip(), "text/html": html}
 
 
 def _latest(turns: Sequence[Turn]) -> list[Turn]:

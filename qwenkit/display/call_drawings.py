@@ -7,6 +7,7 @@ stands in a table too, for readers without pictures. Colours hold on light and d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from statistics import median
 from typing import Any
 
@@ -25,7 +26,7 @@ MAX_NAMES = 60
 MAX_NAME = 80
 MAX_TURNS = 40
 MAX_DOTS = 400
-WIDTH = 720
+WIDTH, WAITS = 720, 300
 YOURS, ITS, WORDS, HEARD, BAD = "#4285d8", "#d9733a", "#8f7fd1", "#3f9a55", "#d32f2f"
 # The rows of a timeline: lane, label, colour, how the names of its events begin. The first row that fits, has it.
 ROWS = (
@@ -74,12 +75,15 @@ def voices(value: Call) -> str:
     for begin, end in value.speech[-MAX_MARKS:]:
         places = [max(at - value.begin, 0.0) * scale for at in (begin, min(end, value.begin + lasts))]
         parts.append(_box(places[0], top, places[1], 2 * half, YOURS, "heard as speech", ".14"))
+    free = 0  # from here on a number covers none before it
     for turn in value.turns[-MAX_MARKS:]:
         at = round((value.place(turn.moments.began or 0.0) - value.begin) * scale)
         if 0 <= at <= width:
             said = f"<title>{escape(line(f'{turn.number}: {turn.user}', MAX_NAME))}</title>"
             parts.append(f'<path class="qk-tick" stroke="currentColor" d="M{at} 2V{bottom}"/>')
-            parts.append(f'<text x="{at + 3}" y="10">{turn.number}{said}</text>')
+            if at >= free:
+                parts.append(f'<text x="{at + 3}" y="10">{turn.number}{said}</text>')
+                free = at + 4 + 7 * len(str(turn.number))
     for row, (name, colour, voice) in enumerate(shown):
         middle = top + half * (1 + 2 * row)
         drawn = outlined(voice, width, middle, half - 3, gaps=True)
@@ -155,7 +159,7 @@ def counts(value: Timeline) -> str:
 def waterfall(turns: Sequence[Turn]) -> str:
     """A row for each turn: a bar from the end of your part to each stage, and the milliseconds. Nothing unmeasured.
 
-    Your part ends when an answer is asked for; where the service listens for that, when it has noticed your silence.
+    Your part ends when an answer is asked for; of live speech with its last sound, else when silence was noticed.
     """
     waits = Latency.of(turns)
     found = zip(waits.numbers, zip(*waits.stages.values(), strict=True), strict=True)
@@ -164,7 +168,8 @@ def waterfall(turns: Sequence[Turn]) -> str:
     if not shown:
         return ""
     longest = max(1.0, *(at for _, times in shown for at in times if at is not None))
-    rows = [[str(number), _wait(number, times, longest), *map(_ms, times)] for number, times in shown]
+    rows = [[str(number), _wait(number, times, WAITS / longest), *map(_ms, times)] for number, times in shown]
+    rows.append(["", _plot("milliseconds", WAITS, 17, _axis(longest, WAITS, 17)), "", "", ""])
     heads = ["turn", "from the end of your turn, in ms", *STAGES]
     more = f"… {len(timed) - len(shown):,} earlier turns" if len(timed) > len(shown) else ""
     return f'<div class="qk-waits">{table(heads, rows, right=frozenset({2, 3, 4}))}</div>{note(more)}'
@@ -174,15 +179,21 @@ def _ms(value: float | None) -> str:
     return volatile(f"{value:,.0f}") if value is not None else "–"
 
 
-def _wait(number: int, times: Sequence[float | None], longest: float) -> str:
-    """From zero to each stage in the order in which they came, each part in the colour of what ended it."""
-    known = [(max(at, 0.0), stage) for at, stage in zip(times, STAGES, strict=True) if at is not None]
-    reached = [(at, f"{stage} after {at:,.0f} ms", STAGES[stage]) for at, stage in sorted(known)]
-    parts, left, width = [], 0.0, 300
-    for at, told, colour in reached:
-        parts.append(_box(left, 3, at / longest * width, 8, colour, told))
-        left = at / longest * width
-    return _plot(f"Turn {number}: {', '.join(told for _, told, _ in reached)}", width, 14, "".join(parts))
+def _wait(number: int, times: Sequence[float | None], scale: float) -> str:
+    """A thin bar for each stage, one below the other; all turns have one scale."""
+    found = enumerate(zip(times, STAGES, strict=True))
+    known = [(row, at, f"{stage} after {at:,.0f} ms", STAGES[stage]) for row, (at, stage) in found if at is not None]
+    bars = [_box(0, 4 * row + 1, at * scale, 3, colour, told) for row, at, told, colour in known]
+    return _plot(f"Turn {number}: {', '.join(told for *_, told, _ in known)}", WAITS, 14, "".join(bars))
+
+
+def _axis(longest: float, width: int, height: int) -> str:
+    """Milliseconds along the lower edge, as SVG."""
+    step = next(each for power in count() for each in (10**power, 2 * 10**power, 5 * 10**power) if longest / each <= 5)
+    places = [(at, round(at / longest * width)) for at in range(0, int(longest) + 1, step)]
+    lines = "".join(f"M{x} {height - 14}v3" for _, x in places)
+    texts = "".join(f'<text x="{x + 2}" y="{height - 3}">{at:,}</text>' for at, x in places if x < width - 30)
+    return f'<path class="qk-tick" stroke="currentColor" d="{lines}"/>{texts}'
 
 
 def latency(value: Latency) -> Bundle:
@@ -216,5 +227,5 @@ def _dots(stages: dict[str, list[tuple[int, float]]], medians: dict[str, float])
         for number, at in found:
             place = f'cx="{at * scale:.1f}" cy="{middle}" r="4" fill="{colour}" fill-opacity=".6"'
             parts.append(f"<circle {place}><title>turn {number}: {at:,.0f} ms</title></circle>")
-    inner = "".join([*parts, ticks(longest / 1000, width - left, height)])
+    inner = "".join([*parts, _axis(longest, width - left, height)])
     return _plot(f"Latency of each turn, by stage: {', '.join(stages)}", width, height, inner, left)

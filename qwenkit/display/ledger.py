@@ -16,6 +16,7 @@ from qwenkit.types.usage import Cost
 MAX_ROWS = 40
 MAX_MODELS = 20
 MAX_NAME = 60
+MAX_TITLE = 120  # of what the sum leaves out
 MAX_TOOLS = 8
 
 # What is counted where tokens are not, and what one and several are called.
@@ -59,7 +60,7 @@ def _card(value: Ledger, entries: list[Entry]) -> str:
 
 def _title(value: Ledger, entries: list[Entry]) -> str:
     count = "1 call" if len(entries) == 1 else f"{len(entries):,} calls"
-    return f"{count}, {value.tokens:,} tokens, ≈ {money(value.cost)} at list prices"
+    return f"{count}, {value.tokens:,} tokens, ≈ {money(value.cost)} at list prices{line(value.without, MAX_TITLE)}"
 
 
 def _budget(value: Ledger) -> str:

@@ -10,11 +10,13 @@ from qwenkit.display.text import line
 from qwenkit.types.live import Translation
 
 MAX_NAME = 40
+UNHEARD = "Nobody was heard to speak."
 
 
 def translation(value: Translation) -> Bundle:
     heard, words = line(value.heard.text, MAX_CHARS), reply.plain(value)
-    return {"text/plain": f"{heard}\n→ {words}" if heard else words, "text/html": card(value)}
+    told = f"{heard}\n→ {words}" if heard else words
+    return {"text/plain": told or UNHEARD, "text/html": card(value)}
 
 
 def card(value: Translation, *, remark: str = "", running: bool = False, words: reply.Body | None = None) -> str:
@@ -24,4 +26,5 @@ def card(value: Translation, *, remark: str = "", running: bool = False, words: 
     if running or remark:
         return page("reply qk-running", *parts, note(remark, "warn"))
     sound = "" if value.audio is None else reply.spoken(value.audio)
-    return page("reply", *parts, sound, foot(reply.footer(value)))
+    silent = "" if value.heard.text or value.text else note(UNHEARD)
+    return page("reply", *parts, silent, sound, foot(reply.footer(value)))

@@ -28,6 +28,7 @@ LAST_EVENTS = 3
 MAX_EVENT = 600
 MAX_URL = 300
 _SWITCHED = 101  # to a socket
+_NAMED = re.compile(r'^\{(?:"(?:type|event_id)": "[^"]*"(?:, )?)+')  # what leads a frame of a socket
 _TYPE = re.compile(r'"type"\s*:\s*"([\w.]+)"')
 EMPTY = "Nothing went over the wire."
 
@@ -153,14 +154,13 @@ def _event(each: WireEvent, count: int = 1) -> str:
 
 
 def _frame(each: WireEvent, count: int) -> str:
-    """A frame of a socket: which way it went, what it is, and then what is in it."""
-    kind, data = _kind(each), each.data[: MAX_EVENT * 2]
-    if kind != each.data:
-        data = re.sub(r'"(?:type|event_id)"\s*:\s*"[^"]*"\s*,?\s*', "", data)
+    """A frame of a socket: which way it went, what it is, and then, in grey, what is in it."""
+    kind = _kind(each)
+    data = _NAMED.sub("{", _json(each.data, None)[: MAX_EVENT * 2])
     shown, rest = clip(clean(data), MAX_EVENT)
     named = f"<strong>{escape(line(kind, 80))}</strong> " if kind != each.data else ""
     times = f" × {count:,}" if count > 1 else ""
-    told = "" if shown in ("{}", "") else f" <code>{_steady(shown)}</code>"
+    told = "" if shown in ("{}", "") else f' <code><span class="qk-soft">{_steady(shown)}</span></code>'
     return (
         f'<pre class="qk-event">{volatile(f"{each.at:7.3f}")} {"→" if each.sent else "←"} {named.strip()}{times}'
         f"{told}{f' {rest}' if rest else ''}</pre>"
@@ -195,13 +195,14 @@ def _header(name: str, text: str) -> str:
 def _body(text: str, room: Room) -> str:
     if not text:
         return ""
-    shown, rest = clip(clean(_indented(text)), room.body)
+    shown, rest = clip(clean(_json(text, 2)), room.body)
     return fold("body", f'<pre class="qk-code"><code class="language-json">{_steady(shown)}</code></pre>{note(rest)}')
 
 
-def _indented(text: str) -> str:
+def _json(text: str, indent: int | None) -> str:
+    """Written so that lines can be broken between its words."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=indent)
     except (ValueError, RecursionError):
         return text[: MAX_BODY * 2]
 

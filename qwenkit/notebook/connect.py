@@ -12,6 +12,9 @@ import os
 import threading
 from typing import Any
 
+import msgspec
+
+from qwenkit.access import AccessKey
 from qwenkit.api.client import Client
 from qwenkit.api.core import Core
 from qwenkit.config import HTTP_NAMES, Config, Settings, environment, find_key
@@ -65,6 +68,8 @@ def sandbox(*, model: str = "", budget: Any = None, fresh: bool = False, **setti
     """
     box = _start(settings) if fresh or settings else _shared()
     config = Config.resolve(api_key=box.key, base_url=box.url, env={})
+    signing = AccessKey(box.access_key_id, Secret(box.access_key_secret), workspace=box.workspace)
+    config = msgspec.structs.replace(config, access_key=signing)
     return Client.of(Core(config, model=model, budget=budget, box=box))
 
 

@@ -33,7 +33,7 @@ _KNOWN_SHAPE = {
     ("IPyNbCell", "sanitize"): ["self", "s"],
     ("IPyNbCell", "compare_outputs"): ["self", "test", "ref", "skip_compare"],
 }
-_HIDDEN_FROM_KERNELS = ("DASHSCOPE_", "QWENKIT_", "MPLBACKEND", "COLUMNS", "LINES", "JPY_")
+_HIDDEN_FROM_KERNELS = ("DASHSCOPE_", "ALIBABA_CLOUD_", "QWENKIT_", "MPLBACKEND", "COLUMNS", "LINES", "JPY_")
 _OFFLINE = {  # an empty key also outweighs the one in a `.env` beside the notebook
     "DASHSCOPE_API_KEY": "",
     "DASHSCOPE_API_KEY_FILE_PATH": "",

@@ -75,7 +75,7 @@ def unreadable(what: str, data: bytes, *, request: str, request_id: str) -> erro
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the service asks us to wait, if it says; dates are not honoured because clocks differ."""
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+    for name, unit in (("retry-after-ms", 1000.0), ("x-acs-retry-after", 1000.0), ("retry-after", 1.0)):
         try:
             return max(0.0, float(headers[name]) / unit)
         except (KeyError, ValueError):
@@ -88,6 +88,8 @@ def _read(body: bytes, status: int | None) -> tuple[str, str, str]:
     parsed = _decode(body)
     if not isinstance(parsed, dict):
         return "", _explain(body, status), ""
+    if "Code" in parsed:  # Alibaba Cloud's OpenAPI writes its names in capitals
+        return str(parsed["Code"]), _spoken(parsed.get("Message")), str(parsed.get("RequestId") or "")
     nested = parsed.get("error")
     inner: Mapping[str, Any] = nested if isinstance(nested, dict) else parsed
     message = _spoken(inner.get("message") or inner.get("detail")) or _spoken(nested if isinstance(nested, str) else "")

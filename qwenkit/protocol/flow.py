@@ -22,7 +22,8 @@ T = TypeVar("T")
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request to send. `stream` asks for the answer's body to stay open; an `Upload` can be sent again.
 
-    A body longer than `most` bytes is not read to its end.
+    A body longer than `most` bytes is not read to its end. `renew` makes the request anew for every try: a signature
+    holds once.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Request(msgspec.Struct, frozen=True):
     stream: bool = False
     timeout: float = 300.0
     most: int | None = None
+    renew: Callable[[], Request] | None = None
 
     @property
     def name(self) -> str:

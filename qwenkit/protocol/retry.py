@@ -45,7 +45,7 @@ def send(request: Request, patience: Patience) -> Flow[Answer]:
     while True:
         error: APIError | TransportError
         try:
-            answer: Answer = yield request
+            answer: Answer = yield (request.renew() if request.renew else request)
         except TransportError as failed:
             error = failed
             error.request = request.name

@@ -11,8 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 
@@ -41,8 +40,17 @@ _ENDPOINTS = {"speech": MULTIMODAL, "inference": COSYVOICE}
 
 
 class SpeechOptions(TypedDict, total=False):
-    """What else may be said. All but the last four are CosyVoice's; `concurrency` is of the calls for a long text."""
+    """Options of `qwen.speech(…)`. From `format` on they are CosyVoice's, but for the last four.
 
+    `concurrency` is of the calls for a long text.
+    """
+
+    voice: Any
+    language: str
+    instructions: str
+    model: str
+    save: bool
+    folder: Any
     format: str
     sample_rate: int
     volume: int
@@ -62,7 +70,7 @@ class SpeechOptions(TypedDict, total=False):
     extra: Mapping[str, Any] | None
 
 
-_OURS = ("concurrency", "timeout", "extra")
+_OURS = ("voice", "language", "instructions", "model", "save", "folder", "concurrency", "timeout", "extra")
 _COSY = tuple(name for name in SpeechOptions.__annotations__ if name not in (*_OURS, "optimize_instructions"))
 
 
@@ -95,18 +103,10 @@ class Order(msgspec.Struct, frozen=True):
         return {"text": text, **{name: value for name, value in known.items() if value not in (None, "")}}
 
 
-def order(
-    text: Any,
-    *,
-    voice: Any = "",
-    language: str = "",
-    instructions: str = "",
-    model: str = "",
-    stream: bool = False,
-    options: Mapping[str, Any] = MappingProxyType({}),
-) -> Order:
+def order(text: Any, stream: bool = False, **options: Unpack[SpeechOptions]) -> Order:
     """The whole order, checked: a wrong name costs no call."""
-    text = _text(text)
+    text, voice, language = _text(text), options.get("voice") or "", options.get("language") or ""
+    instructions, model = options.get("instructions") or "", options.get("model") or ""
     model = checked.model(model or home(voice) or (INSTRUCTED if instructions else catalogue.DEFAULTS["speech"]))
     facts = catalogue.model(model)
     path = _path(model, facts)

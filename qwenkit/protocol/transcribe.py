@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Any
+from typing import Any, TypedDict
 
 from qwenkit import catalogue
 from qwenkit.catalogue import Model
@@ -45,6 +45,40 @@ _FITTING = {
     "speakers": f"True, or their number, 2 to {MOST_SPEAKERS}",
     "word_filter": 'word_filter={"filter_with_signed": {"word_list": ["…"]}}',
 }
+
+
+class TranscribeOptions(TypedDict, total=False):
+    """Options of `qwen.transcribe(…)`."""
+
+    language: str | Iterable[str]
+    context: str
+    itn: bool | None
+    vocabulary: Mapping[str, int] | Iterable[str] | str | None
+    model: str
+    via: str
+    timeout: float | None
+    extra: Mapping[str, Any] | None
+
+
+class RecordingOptions(TypedDict, total=False):
+    """Options of `qwen.transcribe.submit(…)`."""
+
+    model: str
+    language: str | Iterable[str]
+    speakers: bool | int | None
+    words: bool
+    channels: int | Iterable[int] | None
+    context: str
+    itn: bool | None
+    vocabulary: str
+    word_filter: Mapping[str, Any] | str | None
+    extra: Mapping[str, Any] | None
+
+
+def told(options: Mapping[str, Any], kind: type, api: str) -> dict[str, Any]:
+    """The options that were given. One that nobody knows is refused."""
+    checked.refuse_unknown(options, kind.__annotations__, api, ELSEWHERE)
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def heard_by(model: str) -> Model | None:

@@ -29,7 +29,7 @@ from qwenkit.sandbox.service import Service
 LARGEST_BODY = 16 * 1024 * 1024  # the shared hosts' limit
 LARGEST_OF_WORKSPACE = 64 * 1024 * 1024  # of a workspace's host, for which its header stands here
 LARGEST_UPLOAD = 151 * 1024 * 1024  # a file of 150 MB and the form around it
-UPLOADS = ("/compatible-mode/v1/files", "/oss-upload")
+UPLOADS = ("/compatible-mode/v1/files", "/oss-upload", "/bailian-upload/")
 WHAT = (
     "This is the qwenkit sandbox, a small program on this machine that speaks the DashScope protocols for lessons and "
     "tests. It is not Qwen and sends nothing anywhere."
@@ -39,6 +39,7 @@ _FAMILIES = (auth, chat, listing)
 _LATER = (
     *("completions", "responses", "conversations", "native", "tasks", "embeddings", "rerank", "files", "batches"),
     *("uploads", "drawing", "filming", "speaking", "customizing", "recognising", "transcribing"),
+    *("apps.routes", "knowledge.rag", "knowledge.memory", "knowledge.openapi"),
 )
 _PREFIXES = ("/compatible-mode/", "/compatible-api/", "/api/")
 
@@ -76,7 +77,7 @@ class App:
         headers, path = Headers(scope=scope), scope["path"]
         auth.check_neighbour(headers)
         most = LARGEST_OF_WORKSPACE if headers.get("x-dashscope-workspace") else LARGEST_BODY
-        body = await _read(receive, LARGEST_UPLOAD if path in UPLOADS else most)
+        body = await _read(receive, LARGEST_UPLOAD if path.startswith(UPLOADS) else most)
         scope["state"]["body"] = body
         query = QueryParams(scope["query_string"])
         self.service.journal.note(

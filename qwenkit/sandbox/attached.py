@@ -94,7 +94,7 @@ class _Index:
     """Documents in passages of a few pieces under one heading. Headings help to find them, and are not shown."""
 
     def __init__(self, texts: tuple[str, ...]) -> None:
-        pieces = [piece for text in texts for piece in _pieces(text)]
+        pieces = [piece for text in texts for piece in pieces_of(text)]
         titled: list[tuple[str, str]] = []
         for piece in pieces:
             for part in passages(piece.text, PASSAGE):
@@ -129,7 +129,7 @@ class Piece(NamedTuple):
     row: bool = False
 
 
-def _pieces(text: str) -> Iterator[Piece]:
+def pieces_of(text: str) -> Iterator[Piece]:
     """A text piece by piece; a row of a table says what its columns are called."""
     title, piece, names = "", "", list[str]()
     for line in (*_lines(text), "#"):

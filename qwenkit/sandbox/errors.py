@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 COMPATIBLE = "/compatible-mode/"
-_RESPONSES = re.compile(r"(?:/api/v2/apps/protocols)?/compatible-mode/v1/(?:responses|conversations)(?:/|$)")
+_RESPONSES = re.compile(
+    r"(?:/api/v2/apps/(?:protocols|agent/[^/]+))?/compatible-mode/v1/(?:responses|conversations)(?:/|$)"
+)
 
 
 def is_nested(path: str) -> bool:

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from qwenkit.catalogue import tokens
-from qwenkit.sandbox.documents import PICTURES, Unreadable, text_of
+from qwenkit.reading import PICTURES, Unreadable, text_of
 from qwenkit.sandbox.errors import Refusal
 from qwenkit.sandbox.identity import digest
 from qwenkit.sandbox.routing import Verb

@@ -21,6 +21,7 @@ from qwenkit.sandbox.identity import digest
 MOST_REQUESTS = 1000
 MOST_BYTES = 32 * 1024 * 1024
 MOST_OF_UPLOAD = 64 * 1024
+SECRET = ("authorization", "x-acs-security-token", "x-acs-bearer-token")
 MOST_FRAMES, LONGEST_FRAME = 500, 4096  # of a session; characters of one that is kept whole
 
 
@@ -62,9 +63,9 @@ class Journal:
     ) -> Seen:
         scheme, _, key = headers.get("authorization", "").rpartition(" ")
         auth = {"scheme": scheme, "sha256": digest(key)} if key else {}
-        if headers.get("content-type", "").startswith("multipart/"):
+        if headers.get("content-type", "").startswith("multipart/") or path.startswith("/bailian-upload/"):
             body = body[:MOST_OF_UPLOAD]
-        shown = {name: f"{scheme} ***" if name == "authorization" else value for name, value in headers.items()}
+        shown = {name: f"{scheme} ***".strip() if name in SECRET else value for name, value in headers.items()}
         with self._lock:
             seen = Seen(method, path, dict(query), shown, auth, request_id, body)
             self._seen.append(seen)

@@ -70,19 +70,19 @@ def _order(model: Model, given: Json, options: Json) -> Order:
 
 def _ranked(order: Order) -> tuple[list[Json], int]:
     """The best documents with their scores, and the tokens read: the query once for each document."""
-    query = _element(order.query, order.model)
-    found = [_element(document, order.model) for document in order.documents]
+    query = element_of(order.query, order.model)
+    found = [element_of(document, order.model) for document in order.documents]
     count = query.tokens * len(found) + sum(each.tokens for each in found)
     images = int(order.model.limits.get("images") or 0)
     if sum(each.images for each in found) > images:
         raise elements.wrong(f"at most {images} images are allowed", "input.documents")
     elements.check_length(count or 1, order.model.limits.get("tokens_per_call") or 30_000)
-    scores = _scores(order, query, found)
-    best = sorted(range(len(found)), key=lambda place: -scores[place])[: order.top]
-    return [_result(order, place, scores[place]) for place in best], count
+    fits = scores(order, query, found)
+    best = sorted(range(len(found)), key=lambda place: -fits[place])[: order.top]
+    return [_result(order, place, fits[place]) for place in best], count
 
 
-def _element(item: Any, model: Model) -> Element:
+def element_of(item: Any, model: Model) -> Element:
     """A query or document; a long text is cut to what the model reads of one."""
     text = item.get("text") if isinstance(item, dict) and len(item) == 1 else item
     if not isinstance(text, str):
@@ -93,17 +93,17 @@ def _element(item: Any, model: Model) -> Element:
     return Element("text", of_text("".join(pieces)), text_tokens=len(pieces))
 
 
-def _scores(order: Order, query: Element, found: list[Element]) -> list[float]:
+def scores(order: Order, query: Element, found: list[Element]) -> list[float]:
     words = _words(order.query)
     ranking = Ranking(_words(document) for document in order.documents)
     weight = _WORDS_IF_SIMILAR if order.similar else _WORDS
     whole = ranking.ceiling(words) / 2.2  # where each term comes once in a text of mean length
-    scores = []
+    fits = []
     for place, element in enumerate(found):
         close = max(likeness(query.features, element.features), 0.0)
         shared = min(ranking.score(words, place) / whole, 1.0) if whole and element.kind == query.kind else close
-        scores.append(round(1 / (1 + math.exp(4 - 8 * (weight * shared + (1 - weight) * close))), 6))
-    return scores
+        fits.append(round(1 / (1 + math.exp(4 - 8 * (weight * shared + (1 - weight) * close))), 6))
+    return fits
 
 
 def _words(item: Any) -> str:

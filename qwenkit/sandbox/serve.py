@@ -59,16 +59,23 @@ def _pace(text: str) -> float:
 
 
 def _line(box: Sandbox) -> str:
-    return json.dumps({"url": box.url, "key": box.key})
+    access = {"access_key_id": box.access_key_id, "access_key_secret": box.access_key_secret}
+    return json.dumps({"url": box.url, "key": box.key, **access, "workspace": box.workspace, "apps": box.apps})
+
+
+def _apps(box: Sandbox) -> str:
+    return ", ".join(f"{name} ({each})" for name, each in box.apps.items())
 
 
 def _welcome(box: Sandbox) -> str:
     return f"""The qwenkit sandbox is listening on {box.url} (this machine only).
 It speaks the DashScope protocols for lessons and tests. It is not Qwen and sends nothing anywhere.
 
-Point clients at it by pasting a line into another terminal, for qwenkit and dashscope the first, for openai the second:
+Point clients at it by pasting lines into another terminal, for qwenkit and dashscope the first, for openai the second:
 
     export DASHSCOPE_API_KEY={box.key} DASHSCOPE_HTTP_BASE_URL={box.url}/api/v1
     export OPENAI_API_KEY={box.key} OPENAI_BASE_URL={box.url}/compatible-mode/v1
+    export ALIBABA_CLOUD_ACCESS_KEY_ID={box.access_key_id} ALIBABA_CLOUD_ACCESS_KEY_SECRET={box.access_key_secret}
 
+The last is for knowledge bases, in workspace {box.workspace}. Its applications: {_apps(box)}.
 Ctrl-C ends it."""

@@ -42,7 +42,8 @@ class Sandbox:
     state is kept in, None for memory. `faults` allows the X-Sandbox-Fault header. `region` decides the prices in the
     list of models. With `workspaces` only these ids are accepted in X-DashScope-WorkSpace. `speech_pace` 1.0 lets a
     realtime session speak as fast as speech is, None as fast as it goes; `realtime` holds its switches (see
-    `realtime.limits.Switches`).
+    `realtime.limits.Switches`). `access_key` is the (id, secret) that the knowledge OpenAPI is signed with, made anew
+    at each start without it; `check_signatures=False` takes any.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class Sandbox:
         workspaces: Sequence[str] | None = None,
         speech_pace: float | None = None,
         realtime: Mapping[str, Any] | None = None,
+        access_key: tuple[str, str] | None = None,
+        check_signatures: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         from qwenkit.sandbox.realtime.limits import Switches
 
-        self._port, self._given_key, self._data = port, key, data
+        self._port, self._given_key, self._data, self._given_access = port, key, data, access_key
         self._faults, self._journal = Faults(), Journal()
         self._settings: dict[str, Any] = {
             "seed": seed,
@@ -71,6 +74,7 @@ class Sandbox:
             "workspaces": workspaces,
             "speech_pace": speech_pace,
             "realtime": Switches.of(realtime),
+            "check_signatures": check_signatures,
             "header_faults": faults,
             "clock": clock,
             "faults": self._faults,
@@ -119,6 +123,33 @@ class Sandbox:
         return self._service.key if self._service else self._absent("key")
 
     @property
+    def access_key_id(self) -> str:
+        """The AccessKey that the knowledge OpenAPI is signed with."""
+        return self._service.access_key_id if self._service else self._absent("access key")
+
+    @property
+    def access_key_secret(self) -> str:
+        return self._service.access_key_secret if self._service else self._absent("access key")
+
+    @property
+    def workspace(self) -> str:
+        """The workspace that knowledge bases lie in."""
+        return self._service.workspace if self._service else self._absent("workspace")
+
+    @property
+    def apps(self) -> dict[str, str]:
+        """The applications that exist on start, by name: their ids."""
+        from qwenkit.sandbox.apps.apps import EXAMPLES
+
+        return dict(EXAMPLES)
+
+    def add_app(self, name: str, **settings: Any) -> str:
+        """One more application; its id. `qwenkit.sandbox.apps.apps.add_app` says what it can be made of."""
+        from qwenkit.sandbox.apps.apps import add_app
+
+        return add_app(self._service, name, **settings) if self._service else self._absent("applications")
+
+    @property
     def running(self) -> bool:
         return self._service is not None
 
@@ -145,7 +176,8 @@ class Sandbox:
         from qwenkit.sandbox.store import Store
 
         key = self._given_key or f"sk-sandbox-{secrets.token_hex(16)}"
-        return Service(key=key, store=Store(self._data), **self._settings)
+        name, secret = self._given_access or (f"sandbox-{secrets.token_hex(6)}", secrets.token_hex(15))
+        return Service(key=key, access_key_id=name, access_key_secret=secret, store=Store(self._data), **self._settings)
 
     def _absent(self, what: str) -> str:
         raise RuntimeError(f"the sandbox is not running, so it has no {what}: call start() first")

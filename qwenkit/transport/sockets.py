@@ -21,6 +21,8 @@ _QUEUED_FRAMES = 256  # read ahead of whoever receives; then the service has to 
 _PING_SECONDS = 20.0
 _CLOSING_SECONDS = 0.5
 _LOST = 1006  # the connection broke: nobody said goodbye
+_GOING = {1001, _LOST, 1011, 1012, 1013, 1014}  # closed in a way that may be better the next time
+IDLE = "no response was generated"
 
 
 class Closed(Exception):
@@ -30,6 +32,11 @@ class Closed(Exception):
         super().__init__(f"{code} {reason}".strip())
         self.code = code
         self.reason = reason
+
+
+def may_heal(gone: Closed) -> bool:
+    """Whether a new socket may do better: broken ones, overloaded ones, and sessions that had been idle."""
+    return gone.code in _GOING or (gone.code == 1007 and IDLE in gone.reason)
 
 
 class Socket:

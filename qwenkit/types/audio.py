@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 from qwenkit.types import recording, samples
-from qwenkit.types.media import Media, problem
+from qwenkit.types.media import Media, problem, sniff
 
 _FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3")  # other bytes that come with a rate are samples, whatever they look like
+_OTHER = ("image/", "application/", "text/")
 # Facts a part of a recording or a joined one keeps when all of them agree.
 _KEPT = ("voice", "model", "language", "instructions")
 
@@ -51,6 +52,14 @@ class Audio(Media):
         super().__init__(content if raw else None, path=path, url=url, **facts)
         if not raw:
             self._hold(content, rate_hz)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], **facts: Any) -> Self:
+        """A local file. Its first bytes are looked at, the rest is read when it is first needed."""
+        found = super().open(path, **facts)
+        if (kind := sniff(found.head)).startswith(_OTHER):
+            raise problem(f"{found.called} holds no sound, it is {kind}", "WAV, MP3, FLAC, OGG, … hold some")
+        return found
 
     @classmethod
     def pcm(cls, data: bytes, rate_hz: int, channels: int = 1, **facts: Any) -> Self:

@@ -76,9 +76,10 @@ class Call(Tape, Shown):
     def add(self, event: Event) -> None:
         """Keep an event the service sent, or one the client itself has to tell."""
         with self._lock:
-            place = self._now(event.at)
-            (self._client if event.family == "local" else self._server).mark(event.type, place)
-            self._noted(event, place)
+            place, family = self._now(event.at), event.family
+            (self._client if family == "local" else self._server).mark(event.type, place)
+            if family == "speech" or family == "local":
+                self._noted(event, place)
             self._events.append(event)
             self._event_bytes += len(event.source)
             while len(self._events) > MOST_EVENTS or self._event_bytes > MOST_EVENT_BYTES:
@@ -98,9 +99,26 @@ class Call(Tape, Shown):
             self.turns.append(turn)
             let_go(self.turns, MOST_TURN_BYTES)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it as sound, you on the left and the model on the right: wav, mp3, flac or ogg, as the name ends."""
-        return self.stereo().save(path)
+    def save(self, path: str | os.PathLike[str] = "call.wav") -> Path:
+        """Write it as sound, you on the left and the model on the right: wav, mp3, flac or ogg, as the name ends.
+
+        In a folder it is call.wav.
+        """
+        from qwenkit.types.media import ending
+        from qwenkit.types.recording import WRITES
+
+        target = Path(path).expanduser()
+        target = target / "call.wav" if target.is_dir() else target
+        container, subtype = WRITES.get(ending(target.name), ("", ""))
+        if subtype != "PCM_16":  # what is packed is packed as a whole
+            return self.stereo().save(target)
+        import soundfile
+
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with soundfile.SoundFile(target, "w", self._rate_hz, 2, subtype, format=container) as file:
+            for minute in self._minutes(self.duration):
+                file.write(minute)
+        return target
 
     @property
     def conversation(self) -> list[Message]:

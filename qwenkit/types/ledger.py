@@ -40,6 +40,11 @@ class Entry(msgspec.Struct, frozen=True):
     def total(self) -> int:
         return self.prompt + self.completion
 
+    @property
+    def units(self) -> float:
+        """Whether it was counted in anything else: seconds, pictures, characters."""
+        return self.seconds + self.images + self.characters
+
 
 class Ledger(Shown):
     """The calls of one client, oldest first, with totals. Safe to write from several threads."""
@@ -82,6 +87,13 @@ class Ledger(Shown):
         return dict(self._spent)
 
     @property
+    def without(self) -> str:
+        """What the cost leaves out: models that were used and have no list price. `""` when it is all of it."""
+        names = dict.fromkeys(each.model for each in self if each.cost is None and (each.total or each.units))
+        told = ", ".join(names) if len(names) == 1 else f"{len(names)} models"
+        return f", without {told}: no list price known" if names else ""
+
+    @property
     def tools(self) -> dict[str, int]:
         """How often each built-in tool of the service was used."""
         counts: dict[str, int] = {}
@@ -117,7 +129,7 @@ class Ledger(Shown):
 
     def __repr__(self) -> str:
         spent = ", ".join(str(Cost(amount, currency)) for currency, amount in self.cost.items()) or "¥0"
-        return f"Ledger({len(self)} calls, {self.tokens} tokens, {spent} estimated)"
+        return f"Ledger({len(self)} calls, {self.tokens} tokens, {spent} estimated{self.without})"
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -48,13 +48,17 @@ class Tape:
         """Add what you said: 16-bit samples that came at this second of the session."""
         with self._lock:
             now = self._now(at)
-            scripted = not self.live and self._shifts[-1][1] > HEARD_SLACK_S
-            fresh = scripted and self._answered
+            fresh = self._scripted and self._answered
             if fresh or not (self.live or self._you.follows(now)):
                 now = self._move(at, max(now, self._model.end))
             self._answered = False
             if self._you.add(pcm, now, fresh):
                 self._trim()
+
+    def padded(self, pcm: bytes, at: float) -> None:
+        """Silence that was sent behind what you said: the service counts it, and nobody said it."""
+        with self._lock:
+            self._you.skip(len(pcm) // 2)
 
     def spoken(self, pcm: bytes, at: float) -> None:
         """Add what the model says: it comes faster than it is played, so it lies behind what it said before."""
@@ -68,6 +72,11 @@ class Tape:
         with self._lock:
             return self._model.cut(self._now(at))
 
+    @property
+    def _scripted(self) -> bool:
+        """Whether sound came faster than it lasts."""
+        return not self.live and self._shifts[-1][1] > HEARD_SLACK_S
+
     def _trim(self) -> None:
         before = max(self._you.end, self._model.end) - MOST_MINUTES * 60
         if before > 0:
@@ -80,10 +89,12 @@ class Tape:
         return self._move(nextafter(at, inf), self._you.end) if not self.live and self._you.end > now else now
 
     def _move(self, at: float, place: float) -> float:
-        """From this moment of the clock on, the call is at another place."""
-        if place - at - self._shifts[-1][1] > 1e-3:
-            self._shifts.append((max(at, self._shifts[-1][0]), place - at))
-            del self._shifts[:-MOST_MOVES]
+        """From this moment of the clock on, the call is at another place, not before that where it is."""
+        return self._set(at, place) if place - at - self._shifts[-1][1] > 1e-3 else place
+
+    def _set(self, at: float, place: float) -> float:
+        self._shifts.append((max(at, self._shifts[-1][0]), place - at))
+        del self._shifts[:-MOST_MOVES]
         return place
 
     def position(self, at: float) -> float:
@@ -95,7 +106,7 @@ class Tape:
     def _typed(self, at: float) -> None:
         """What is typed follows what was said."""
         if not self.live:
-            self._move(at, max(self._now(at), self._model.end))
+            self._move(at, max(self._you.end, self._model.end, at + self._shifts[-1][1]))
 
     def _noted(self, event: Event, place: float) -> None:
         """What an event says of sound."""
@@ -116,6 +127,8 @@ class Tape:
             stretches = [each.begin for each in self._you.spans() if each.begin < moment]
             begin = max([self._speech[newest].begin, *stretches])  # it cannot begin in a sound that ended before
             self._speech[newest] = Span(begin, max(begin, moment))
+            if self._scripted and place > self._you.end > self._model.end:  # what the service took to read is no pause
+                self._set(event.at, self._you.end)
 
     def place(self, at: float) -> float:
         """Where in the call that lies which began at a moment of the clock; speech lies where it was heard."""
@@ -148,16 +161,29 @@ class Tape:
         import numpy as np
 
         from qwenkit.types.audio import Audio
+
+        lasts = min(self.duration, most_s)
+        return Audio(np.concatenate([np.zeros((0, 2), np.int16), *self._minutes(lasts)]), self._rate_hz)
+
+    @property
+    def _rate_hz(self) -> int:
+        """Of both voices as one sound."""
+        return max(self._you.rate_hz, self._model.rate_hz)
+
+    def _minutes(self, lasts: float) -> Iterator[Any]:
+        """Both voices as columns of 16-bit samples, minute by minute."""
+        import numpy as np
+
         from qwenkit.types.samples import resampled
 
-        rate, lasts = max(self._you.rate_hz, self._model.rate_hz), min(self.duration, most_s)
-        made, edge = np.zeros((round(lasts * rate), 2), np.int16), round(EDGE_S * rate)
-        for side, track in enumerate((self._you, self._model)):
-            for number, block in enumerate(self._blocks(track, lasts, EDGE_S)):
-                at = number * BLOCK_S * rate
-                part = resampled(block, track.rate_hz, rate)[edge:][: min(BLOCK_S * rate, len(made) - at)]
-                made[at : at + len(part), side] = np.clip(np.rint(part * 32768), -32768, 32767)
-        return Audio(made, rate)
+        rate, edge = self._rate_hz, round(EDGE_S * self._rate_hz)
+        voices = [(each, self._blocks(each, lasts, EDGE_S)) for each in (self._you, self._model)]
+        for at in range(0, count := round(lasts * rate), BLOCK_S * rate):
+            made = np.zeros((min(BLOCK_S * rate, count - at), 2), np.int16)
+            for side, (track, blocks) in enumerate(voices):
+                part = resampled(next(blocks, np.zeros(0, np.float32)), track.rate_hz, rate)[edge:][: len(made)]
+                made[: len(part), side] = np.clip(np.rint(part * 32768), -32768, 32767)
+            yield made
 
     def outlines(self, columns: int) -> list[Envelope]:
         """The outline of your voice and of the model's, each as long as the call."""

@@ -49,7 +49,7 @@ class Lane:
             name = name[:MOST_CHARS]
             name = "…" if name not in self.counts and len(self.counts) >= MOST_TYPES else name
             newest = self._newest.get(name)
-        self.counts[name] = self.counts.get(name, 0) + count
+        self.counts[name] += count
         if newest is not None and at - newest.end <= MERGE_S:
             if at > newest.end:
                 newest.end = at
@@ -61,16 +61,36 @@ class Lane:
             self.bars.popleft()
 
 
+class Pieces:
+    """Sound as it came, in pieces: taking one more copies nothing, and they are joined when somebody looks."""
+
+    __slots__ = ("pieces", "size")
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.pieces, self.size = [data], len(data)
+
+    def __iadd__(self, more: bytes) -> Pieces:
+        self.pieces.append(more)
+        self.size += len(more)
+        return self
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+
 class Stretch(msgspec.Struct):
     """Sound without a hole: where it begins, and how much the track had taken before it, both in samples."""
 
     begin: int
     before: int
-    pcm: bytearray = msgspec.field(default_factory=bytearray)
+    pcm: Pieces = msgspec.field(default_factory=Pieces)
 
     @property
     def end(self) -> int:
-        return self.begin + len(self.pcm) // 2
+        return self.begin + self.pcm.size // 2
 
 
 class Track:
@@ -79,7 +99,9 @@ class Track:
     def __init__(self, rate_hz: int, slack_s: float) -> None:
         self.rate_hz, self.slack_s = rate_hz, slack_s
         self.taken = 0  # samples in all, whether they are still here or not
+        self.end = 0.0  # of the newest sound
         self.dropped_s = 0.0
+        self._skipped = False  # whether what comes next cannot go on from the last
         self._base = 0  # of what the service counts: it begins again after a reconnect
         self._stretches: deque[Stretch] = deque()
 
@@ -87,10 +109,6 @@ class Track:
     def begin(self) -> float:
         """Where the oldest kept sound begins."""
         return self._stretches[0].begin / self.rate_hz if self._stretches else 0.0
-
-    @property
-    def end(self) -> float:
-        return self._stretches[-1].end / self.rate_hz if self._stretches else 0.0
 
     @property
     def empty(self) -> bool:
@@ -102,21 +120,29 @@ class Track:
 
     def add(self, pcm: bytes, at: float, fresh: bool = False) -> bool:
         """Sound of this moment: it goes on from the last if it may and is not `fresh`. Whether it began anew."""
-        last = self._stretches[-1] if not fresh and self.follows(at) else None
-        begins = last is None or (len(last.pcm) >= LONGEST_S * 2 * self.rate_hz and not len(last.pcm) % 2)
+        last = self._stretches[-1] if self._stretches and not (fresh or self._skipped) else None
+        if last is not None and at > self.end + self.slack_s:
+            last = None
+        had, self._skipped = last.pcm.size if last is not None else 0, False
+        begins = last is None or (had >= LONGEST_S * 2 * self.rate_hz and not had % 2)
         if last is None or begins:
-            last = Stretch(last.end if last else round(at * self.rate_hz), self.taken)
+            last, had = Stretch(last.end if last else round(at * self.rate_hz), self.taken), 0
             self._stretches.append(last)
-        had = len(last.pcm) // 2
         last.pcm += pcm
-        self.taken += len(last.pcm) // 2 - had
+        self.taken += (had + len(pcm)) // 2 - had // 2
+        self.end = (last.begin + last.pcm.size // 2) / self.rate_hz
         return begins
+
+    def skip(self, samples: int) -> None:
+        """So many were taken that are not kept."""
+        self.taken, self._skipped = self.taken + samples, True
 
     def trim(self, before: float) -> None:
         """Let go what lies before this moment."""
         while self._stretches and self._stretches[0].end < before * self.rate_hz:
             old = self._stretches.popleft()
-            self.dropped_s += len(old.pcm) // 2 / self.rate_hz
+            self.dropped_s += old.pcm.size // 2 / self.rate_hz
+        self.end = self.end if self._stretches else 0.0
 
     def cut(self, at: float) -> float:
         """Take away what lies after this moment; how many seconds that was."""
@@ -124,11 +150,12 @@ class Track:
         while self._stretches and self._stretches[-1].end > place:
             last = self._stretches[-1]
             keep = max(place - last.begin, 0)
-            gone += len(last.pcm) // 2 - keep
-            del last.pcm[2 * keep :]
+            gone += last.pcm.size // 2 - keep
+            last.pcm = Pieces(bytes(last.pcm)[: 2 * keep])
             if not keep:
                 self._stretches.pop()
         self.taken -= gone
+        self.end = self._stretches[-1].end / self.rate_hz if self._stretches else 0.0
         return gone / self.rate_hz
 
     def restart(self) -> None:
@@ -138,8 +165,13 @@ class Track:
     def moment(self, ms: float) -> float:
         """Where the millisecond is that the service counts in the sound it was sent."""
         sample = self._base + round(ms * self.rate_hz / 1000)
-        found = next((each for each in reversed(self._stretches) if each.before <= sample), None)
-        return (found.begin + sample - found.before) / self.rate_hz if found else sample / self.rate_hz
+        after = None
+        for each in reversed(self._stretches):
+            if each.before <= sample:
+                place = each.begin + sample - each.before
+                return (min(place, max(after.begin if after else each.end, each.end))) / self.rate_hz
+            after = each
+        return sample / self.rate_hz
 
     def spans(self) -> list[Span]:
         """Where there is sound, stretches that touch joined."""
@@ -159,8 +191,8 @@ class Track:
         for each in self._stretches:
             left, skip = max(each.begin - first, 0), max(first - each.begin, 0)
             if left < count and first < each.end:
-                end = min(skip + count - left, len(each.pcm) // 2)
-                part = np.frombuffer(bytes(each.pcm[2 * skip : 2 * end]), "<i2")
+                end = min(skip + count - left, each.pcm.size // 2)
+                part = np.frombuffer(bytes(each.pcm)[2 * skip : 2 * end], "<i2")
                 made[left : left + len(part)] = part
         made /= 32768
         return made

@@ -10,6 +10,7 @@ import msgspec
 from qwenkit.types._shown import Shown
 from qwenkit.types.reply import Receipt, ToolCall
 from qwenkit.types.tools import ToolRun
+from qwenkit.types.track import Pieces
 from qwenkit.types.usage import Cost, Usage
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ MOST_TURN_BYTES = 100_000_000  # of sound in the turns of a session
 class Moments(msgspec.Struct, omit_defaults=True):
     """When things happened, in seconds since the session opened; None is what did not happen.
 
-    `asked` is when the client wanted an answer, `playing` when the first of it was heard, `stopped` when it was cut.
+    `speech_ended` is when the last of live speech was sent, `speech_stopped` when the service was sure of that, so much
+    silence later. `asked` is when the client wanted an answer, `playing` when the first of it was heard, `stopped` when
+    it was cut.
     """
 
     began: float | None = None
     speech_started: float | None = None
+    speech_ended: float | None = None
     speech_stopped: float | None = None
     committed: float | None = None
     transcribed: float | None = None
@@ -41,7 +45,7 @@ class Moments(msgspec.Struct, omit_defaults=True):
     @property
     def waiting_since(self) -> float | None:
         """The end of your speech; of what was not spoken, when an answer was asked for."""
-        known = (self.speech_stopped, self.asked, self.committed, self.began)
+        known = (self.speech_ended, self.speech_stopped, self.asked, self.committed, self.began)
         return next((at for at in known if at is not None), None)
 
     @property
@@ -75,6 +79,7 @@ class Turn(Shown, msgspec.Struct, kw_only=True, eq=False):
     user: str = ""
     spoken: bool = False
     images: list[Any] = []
+    more_images: int = 0  # shown before these
     text: str = ""
     calls: list[ToolCall] = []
     runs: list[ToolRun] = []
@@ -90,7 +95,7 @@ class Turn(Shown, msgspec.Struct, kw_only=True, eq=False):
     model: str = ""
     voice: str = ""
     said: bytes = b""
-    pcm: bytearray = msgspec.field(default_factory=bytearray)
+    pcm: Pieces = msgspec.field(default_factory=Pieces)
     input_hz: int = 16_000
     output_hz: int = 24_000
     kept: dict[str, tuple[int, Any]] = {}  # sounds that were made of the bytes, and of how many
@@ -118,12 +123,12 @@ class Turn(Shown, msgspec.Struct, kw_only=True, eq=False):
         known = [each.cost for each in self.receipts if each.cost is not None]
         return msgspec.structs.replace(known[0], amount=sum(each.amount for each in known)) if known else None
 
-    def _made(self, which: str, data: bytes | bytearray, rate_hz: int, **facts: Any) -> Any:
+    def _made(self, which: str, data: bytes | Pieces, rate_hz: int, **facts: Any) -> Any:
         length = len(data) - len(data) % 2
         if length and self.kept.get(which, (0, None))[0] != length:
             audio = import_module("qwenkit.types.audio").Audio
             told = {name: fact for name, fact in facts.items() if fact}
-            self.kept[which] = (length, audio.pcm(bytes(data[:length]), rate_hz, **told))
+            self.kept[which] = (length, audio.pcm(bytes(data)[:length], rate_hz, **told))
         return self.kept[which][1] if length else None
 
     def __repr__(self) -> str:
@@ -137,4 +142,4 @@ def let_go(turns: list[Turn], most: int = MOST_TURN_BYTES) -> None:
     for turn in reversed(turns):
         most -= len(turn.said) + len(turn.pcm)
         if most < 0 and turn is not turns[-1]:
-            turn.said, turn.pcm, turn.kept = b"", bytearray(), {}
+            turn.said, turn.pcm, turn.kept = b"", Pieces(), {}

@@ -41,6 +41,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, repr_omit_defaults=
     characters: int = 0  # that were spoken
     tools: dict[str, int] = {}  # built-in tools the service used, and how often
     parts: list[dict[str, Any]] = []  # what a response was billed in, as on the wire (`x_details`)
+    shares: dict[str, Usage] = {}  # by model, where an application ran several
 
     @property
     def prompt(self) -> int:

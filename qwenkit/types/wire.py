@@ -44,7 +44,9 @@ class Exchange(Shown, msgspec.Struct):
         """
         parts = [f"{_SHORTENED if _CUT.search(self.request_body) else ''}curl -X {self.method} {shlex.quote(self.url)}"]
         for name, value in self.request_headers.items():
-            if name.lower() == "authorization":
+            if name.lower() == "authorization" and value.startswith("ACS3"):
+                parts[0] = f"# It was signed for one moment: a repeat needs a new signature.\n{parts[0]}"
+            elif name.lower() == "authorization":
                 parts.append('-H "Authorization: Bearer $DASHSCOPE_API_KEY"')
             elif name.lower() not in _CURL_WRITES:
                 parts.append(f"-H {shlex.quote(f'{name}: {value}')}")

@@ -14,15 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from qwenkit.errors import QwenError
+from qwenkit.api.realtime import intake
+from qwenkit.errors import QwenError, SessionClosed
 from qwenkit.types.audio import Audio
-from qwenkit.widgets.panel import Panel, line, told
+from qwenkit.widgets.panel import Answer, Panel, line, told
 
 PIECE_S = 0.04
-TAIL_S = 1.6  # of silence behind a recording: the service waits for it before it answers
 REPAINT_S = 0.1
 ACKNOWLEDGED = 5  # pieces from the microphone are answered in fives
 MOST_LINES = 4_000  # of the event log
@@ -30,19 +29,6 @@ MOST_TURNS = 60  # in the panel; the session has them all
 GRACE_S = 0.5  # for an answer to begin
 LATE_S = 1.0  # so much later than the clock says a page may have played an answer
 LEAST = 8  # pieces: a button held for less has been tapped
-
-
-@dataclass
-class Answer:
-    """An answer as it is played. The page knows it by its place in a list, the service by its id."""
-
-    id: str = ""
-    number: int | None = None  # of its turn
-    before: float = 0.0  # milliseconds of the turn's earlier answers
-    ms: float = 0.0
-    began: float = 0.0
-    whole: bool = False
-    over: bool = False  # played or flushed: nothing more of it is heard
 
 
 class Link:
@@ -53,19 +39,48 @@ class Link:
         self.inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self.settled = threading.Event()  # nothing more to play, nothing more to answer
         self.pages: set[str] = set()
+        self.session: Any = None
+        self.error: QwenError | None = None  # what ended it
         self.received = self.lost = 0  # pieces from the microphone
         self._next: dict[Any, int] = {}  # piece of each page
         self._automatic, self._pace = automatic, pace
+        self._fed = ""  # the name of what was played in place of the microphone
         self._feed: deque[bytes] = deque()  # an empty piece is the end of an utterance
         self._feed_at = self._paint_at = self._busy_at = 0.0
         self._answers, self._out = [Answer(over=True)], bytearray()
-        self._taken = 0  # pieces of what is said while the button is held
+        self._files: dict[Any, bytes] = {}  # of each page: a sound file, as far as it has come
+        self._held, self._taken = False, 0  # pieces of what is said while the button is held
         self._log: deque[str] = deque(maxlen=MOST_LINES)
-        self._logged = 0
+        self._logged = self._hushed = 0
 
-    def run(self, session: Any) -> QwenError | None:
+    def run(self, connect: Callable[[], Any], recording: Audio | None, leave: Callable[[], Any]) -> None:
+        """What the thread does: open a session, serve it to its end, and tell what there is to tell in the panel."""
+        try:
+            with connect() as self.session:
+                self._opened(self.session, recording)
+                self.error = self._serve(self.session)
+        except QwenError as failed:
+            self.error = failed
+        except Exception as broken:
+            self.error = SessionClosed(f"the voice session broke: {broken!r}")
+        self.panel.problem = str(self.error or "")
+        self.panel.state = "failed" if self.session is None else "ended"
+        if self.session is not None and (draw := leave()):
+            draw()
+        self.settled.set()
+
+    def _opened(self, session: Any, recording: Audio | None) -> None:
+        self._engine, facts = session.engine, session.engine.facts
+        session.call.live = self._pace == 1  # what was sent faster than speech is told as a script
+        self.panel.sees = facts is not None and facts.images
+        self.panel.about = " · ".join(filter(None, (session.model, str(session.config.get("voice") or ""))))
+        self.panel.rate_hz = session.engine.machine.output_hz
+        self.panel.state = "live"
+        if recording is not None:
+            self.inbox.put(("say", recording))
+
+    def _serve(self, session: Any) -> QwenError | None:
         """Until it is told to stop, or the session is over: then why."""
-        self._session, self._engine = session, session.engine
         off = session.on(lambda event: self.inbox.put(("event", event)))
         with ThreadPoolExecutor(1, "qwenkit-voice-asks") as self._asking:  # for what waits for the service
             while not session.closed and self._step():
@@ -95,8 +110,16 @@ class Link:
         answering = self._engine.fold.current is not None or self._open
         busy = self._feed or answering or now < self._busy_at + GRACE_S
         if not busy and (self.panel.source or not self.panel.listening):
+            self.panel.problem = self.unheard or self.panel.problem
             self.settled.set()
         return True
+
+    @property
+    def unheard(self) -> str:
+        """What to say of a recording in which the service heard nothing."""
+        call = self.session.call
+        silent = self._fed and not call.turns and not call.counts["input_audio_buffer.speech_started"]
+        return f"the service heard no speech in {self._fed}" if silent and self.panel.hands_free else ""
 
     def _try(self, do: Callable[..., object], *args: Any, **named: Any) -> None:
         try:
@@ -190,7 +213,7 @@ class Link:
         if answer.number is None:
             return
         detail = {} if what == "playing" else {"played_ms": round(answer.before + ms)}
-        self._session.tell("played" if detail else "playing", number=answer.number, **detail)
+        self.session.tell("played" if detail else "playing", number=answer.number, **detail)
         if what == "flushed":
             self._engine.call.cut(self._engine.now)
 
@@ -210,10 +233,11 @@ class Link:
         self.lost += first - self._next.get(page, 0)
         self._next[page] = next
         self._taken += len(pieces)
-        if not self._feed:  # what is played in its place is not to be mixed with it
+        mine = self.panel.owner in ("", page)  # two microphones are no voice
+        if mine and not self._feed and (self.panel.hands_free or self._held):  # nor is one beside what is played
             self._engine.append(b"".join(pieces))
         if (next - 1) // ACKNOWLEDGED != (first - 1) // ACKNOWLEDGED:
-            self.panel.send({"kind": "ack", "number": next - 1})
+            self.panel.send({"kind": "ack", "page": page, "number": next - 1})
 
     def _on_playing(self, content: dict[str, Any]) -> None:
         if 0 < content["reply"] < len(self._answers):
@@ -223,38 +247,54 @@ class Link:
 
     _on_ended = _on_flushed = _on_playing
 
-    def _on_text(self, content: dict[str, Any]) -> None:
+    def _on_text(self, content: dict[str, Any], *pictures: bytes) -> None:
+        self._on_hush(content)
         self._interrupt()
-        self._ask(self._session.say, content["text"], wait=False)
+        self._ask(self.session.say, content["text"], images=pictures, wait=False)
 
     def _on_file(self, content: dict[str, Any], sound: bytes) -> None:
-        name = content.get("name") or "the file"
+        page = content.get("page")
+        self._files[page] = (self._files.get(page, b"") if content.get("at") else b"") + sound
+        if not content.get("more"):
+            self._ask(self._read, content.get("name") or "the file", self._files.pop(page), self._hushed)
+        self._ask(self.panel.send, {"kind": "taken", "page": page})  # of the last part when it has been read
+
+    def _read(self, name: str, content: bytes, hushed: int) -> None:
         try:
-            self._say(Audio.of(sound))
+            sound = Audio.of(content).mono().resampled(self._engine.machine.input_hz)
+            if hushed == self._hushed:
+                self.inbox.put(("say", sound, name))
         except QwenError:
             self.panel.problem = f"{name} holds no sound that can be read: send WAV, MP3, FLAC or OGG."
 
+    def _on_hush(self, content: dict[str, Any]) -> None:
+        """No more of any file, and of what was sent of it no turn."""
+        self._hushed += 1
+        if self.panel.playing:
+            self._feed.clear()
+            self.panel.playing = ""
+            self._ask(self.session.clear)
+
     def _on_frame(self, content: dict[str, Any], picture: bytes) -> None:
-        self._ask(self._session.look, picture)
+        self._ask(self.session.look, picture)
 
     def _on_talk(self, content: dict[str, Any]) -> None:
-        if content["on"]:
+        self._held = bool(content["on"])
+        if self._held:
             self._taken = 0
+            self._on_hush(content)
             self._interrupt()
             return
-        self.panel.send({"kind": "ack", "number": self._next.get(content.get("page"), 0) - 1})  # no more come for now
-        if self._taken < LEAST:
-            self._ask(self._session.clear)
-            return
-        self._ask(self._session.commit)
-        self._ask(self._session.respond)
+        page = content.get("page")
+        self.panel.send({"kind": "ack", "page": page, "number": self._next.get(page, 0) - 1})  # no more come for now
+        for do in (self.session.clear,) if self._taken < LEAST else (self.session.commit, self.session.respond):
+            self._ask(do)
 
     def _on_mode(self, content: dict[str, Any]) -> None:
         self.panel.hands_free = bool(content["hands_free"])
-        self._ask(self._session.update, turn_detection=self._automatic if content["hands_free"] else None)
-
-    def _on_stop(self, content: dict[str, Any]) -> None:
-        self.inbox.put(("stop",))
+        self._ask(self.session.update, turn_detection=self._automatic if content["hands_free"] else None)
+        if not content["hands_free"]:
+            self._ask(self.session.clear)  # what it heard until now is no turn
 
     def _on_log(self, content: dict[str, Any]) -> None:
         new = min(self._logged - content["from"], len(self._log))
@@ -263,19 +303,22 @@ class Link:
 
     def _interrupt(self) -> None:
         if self._engine.machine.busy:
-            self._ask(self._session.cancel)
+            self._ask(self.session.cancel)
         self._flush()
 
     # a recording in place of a microphone
 
-    def _say(self, sound: Audio) -> None:
+    def _say(self, sound: Audio, name: str = "") -> None:
         rate = self._engine.machine.input_hz
-        pcm = sound.mono().resampled(rate).pcm16 + (bytes(2 * round(TAIL_S * rate)) if self.panel.hands_free else b"")
-        size = 2 * round(PIECE_S * rate)
-        if not self.panel.hands_free:
+        pcm = sound.mono().resampled(rate).pcm16
+        if self.panel.hands_free:
+            pcm += intake.silence(self._engine.trailing, rate)
+        else:
             self._interrupt()
+        size, self._fed = 2 * round(PIECE_S * rate), name or sound.name or "this sound"
         if not self._feed:
             self._feed_at = time.monotonic()
+        self.panel.playing = name
         self._feed += [*(pcm[at : at + size] for at in range(0, len(pcm), size)), b""]
 
     def _play(self, now: float) -> None:
@@ -288,6 +331,7 @@ class Link:
             elif not self.panel.hands_free:
                 self._taken = LEAST
                 self._on_talk({"on": False})
+            self.panel.playing = self.panel.playing if self._feed else ""
 
     # words
 

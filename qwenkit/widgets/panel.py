@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import anywidget
@@ -23,7 +24,8 @@ _IDS = re.compile(r", (?:\w+_id|'id'|id)[=:] ?'[^']*'")
 
 
 def _voice() -> str:
-    return f"const WORKLETS = {json.dumps(script('worklets.js'))};\n{script('sound.js', 'voice.js', 'panel.js')}"
+    page = script("sound.js", "devices.js", "voice.js", "panel.js")
+    return f"const WORKLETS = {json.dumps(script('worklets.js'))};\n{page}"
 
 
 class Panel(anywidget.AnyWidget):  # type: ignore[misc]
@@ -36,20 +38,36 @@ class Panel(anywidget.AnyWidget):  # type: ignore[misc]
     problem = traitlets.Unicode("").tag(sync=True)
     about = traitlets.Unicode("").tag(sync=True)
     source = traitlets.Unicode("").tag(sync=True)  # a recording that stands in for the microphone
+    playing = traitlets.Unicode("").tag(sync=True)  # a sound file, as if it were spoken
     owner = traitlets.Unicode("").tag(sync=True)  # the page that holds microphone and sound
     listening = traitlets.Bool(False).tag(sync=True)
     hands_free = traitlets.Bool(True).tag(sync=True)
+    muted = traitlets.Bool(False).tag(sync=True)
     sees = traitlets.Bool(False).tag(sync=True)
     rate_hz = traitlets.Int(24_000).tag(sync=True)
     now = traitlets.Dict().tag(sync=True)
     past = traitlets.List().tag(sync=True)
 
-    def __init__(self, heard: Callable[[dict[str, Any], list[bytes]], object], **state: Any) -> None:
+    def __init__(self, heard: Callable[[], Any], **state: Any) -> None:
+        """`heard` gives what takes a message, as long as there is somebody."""
         super().__init__(key=secrets.token_hex(6), **state)
-        self.on_msg(lambda _, content, buffers: heard(content, [bytes(buffer) for buffer in buffers]))
+        self.on_msg(lambda _, content, buffers: (take := heard()) and take(content, [*map(bytes, buffers)]))
 
     def view(self) -> dict[str, Any]:
         return {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
+
+
+@dataclass
+class Answer:
+    """An answer as it is played. The page knows it by its place in a list, the service by its id."""
+
+    id: str = ""
+    number: int | None = None  # of its turn
+    before: float = 0.0  # milliseconds of the turn's earlier answers
+    ms: float = 0.0
+    began: float = 0.0
+    whole: bool = False
+    over: bool = False  # played or flushed: nothing more of it is heard
 
 
 def told(turn: Any) -> dict[str, Any]:

@@ -2,153 +2,51 @@
 //
 // `Line` belongs to the model: two views of it are one microphone. The state that outlives this page (who holds the
 // microphone, what was said, how the session is) is in the model; sound goes past it as messages, numbered, so that the
-// kernel can tell that none is missing. (sound.js and WORKLETS, which is worklets.js, stand before this.)
+// kernel can tell that none is missing. (sound.js and devices.js stand before this.)
 
-const PIECE = 640; // samples at 16 kHz: 40 ms
 const IN_FLIGHT = 75; // pieces the kernel has not answered: 3 s
 const LATE = 15; // from here on they go ten at a time
 const BATCH = 10;
 const WAITING = 250; // and behind them the last 10 s
-const FRAME_MS = 1000;
 const FILE_BYTES = 20_000_000;
+const PART = 250_000; // of a file: sound goes in between, and notebook servers close a line for 10 MB at once
 const LINES = 4000; // of the event log
-const PAGE = (() => {
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+/** The same after a reload. While a page lives the browser's copy is gone: a duplicate of the tab is another page. */
+const PAGE = (globalThis.qwenkitPage ??= (() => {
   const fresh = Math.random().toString(36).slice(2);
   try {
-    return (sessionStorage.qwenkitPage ??= fresh); // the same after a reload
+    const before = sessionStorage.qwenkitPage;
+    delete sessionStorage.qwenkitPage;
+    addEventListener("pagehide", () => (sessionStorage.qwenkitPage = globalThis.qwenkitPage));
+    return before ?? fresh;
   } catch {
     return fresh;
   }
-})();
-const WHY = {
-  NotAllowedError: "the browser was not allowed to use it: allow the microphone for this page (the icon beside its address)",
-  NotFoundError: "there is no such device",
-  NotReadableError: "another program holds it",
-  AbortError: "this page does not let sound be handled here (its security policy forbids blob scripts)",
-};
-
-function why({ name, message }) {
-  if (!globalThis.isSecureContext) return "this page is not secure: browsers give it only to https:// or to localhost";
-  const editor = location.protocol.startsWith("vscode");
-  return editor ? "this editor gives it to no notebook: open it in JupyterLab (qwenkit lab)" : (WHY[name] ?? message);
-}
-
-async function worklet(context, name, processorOptions) {
-  const url = URL.createObjectURL(new Blob([WORKLETS], { type: "text/javascript" }));
-  await context.audioWorklet.addModule(url).finally(() => URL.revokeObjectURL(url));
-  return new AudioWorkletNode(context, name, { channelCount: 1, processorOptions });
-}
-
-const end = (stream) => stream?.getTracks().forEach((track) => track.stop());
-
-/** The microphone, as pieces of 16 kHz sound. */
-class Ear {
-  async open(device, hear) {
-    if (!navigator.mediaDevices || !globalThis.AudioWorkletNode) throw new Error("this page has none");
-    const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
-    if (device) audio.deviceId = { exact: device };
-    this.stream = await navigator.mediaDevices.getUserMedia({ audio });
-    this.context = new AudioContext({ latencyHint: "interactive" });
-    this.node = await worklet(this.context, "qwenkit-microphone", { rate: 16_000, size: PIECE });
-    this.node.port.onmessage = ({ data }) => hear(data);
-    this.context.createMediaStreamSource(this.stream).connect(this.node);
-    this.context.resume();
-  }
-
-  set muted(silent) {
-    for (const track of this.stream.getTracks()) track.enabled = !silent;
-  }
-
-  close() {
-    end(this.stream);
-    this.context?.close();
-  }
-}
-
-/** The loudspeaker: the worklet, or on a page that allows none a queue that only knows when it begins. */
-class Mouth {
-  constructor(rate, tell) {
-    [this.rate, this.tell, this.early] = [rate, tell, []];
-    if (globalThis.AudioWorkletNode) this.open().catch(() => (this.plain = new Queue(rate)));
-    else this.plain = new Queue(rate);
-  }
-
-  async open() {
-    this.context = new AudioContext({ sampleRate: this.rate, latencyHint: "interactive" });
-    const node = await worklet(this.context, "qwenkit-speaker", { prime: Math.round(0.2 * this.rate) });
-    node.port.onmessage = ({ data }) => this.tell(data);
-    node.connect(this.context.destination);
-    for (const order of this.early) node.port.postMessage(...order);
-    this.node = node;
-  }
-
-  do(order, ...moved) {
-    if (this.plain) this.simply(order);
-    else if (this.node) this.node.port.postMessage(order, moved);
-    else this.early.push([order, moved]);
-    if (this.context?.state === "suspended") this.context.resume();
-  }
-
-  /** From one audio thread to the other: a voice silences the reply, however busy the page is. */
-  follow(ear, on) {
-    const { port1, port2 } = new MessageChannel();
-    ear.node.port.postMessage(port1, [port1]);
-    this.do({ act: "heed", on, microphone: port2 }, port2);
-  }
-
-  simply({ act, reply, sound }) {
-    if (act === "flush") this.plain.stop();
-    else if (sound) this.plain.play(sound);
-    if (sound && reply !== this.reply) this.tell({ what: "playing", reply: (this.reply = reply) });
-  }
-
-  close() {
-    this.plain?.close();
-    this.context?.close();
-  }
-}
-
-/** The camera, as one small JPEG a second. */
-class Eye {
-  async open(see) {
-    this.stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
-    this.video = h("video", { srcObject: this.stream, muted: true, playsInline: true });
-    await this.video.play();
-    this.timer = setInterval(async () => see(await this.frame()), FRAME_MS);
-  }
-
-  async frame() {
-    const { videoWidth, videoHeight } = this.video;
-    const scale = Math.min(1, 720 / videoHeight);
-    const canvas = h("canvas", { width: videoWidth * scale, height: videoHeight * scale });
-    canvas.getContext("2d").drawImage(this.video, 0, 0, canvas.width, canvas.height);
-    const picture = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.7));
-    return picture.arrayBuffer();
-  }
-
-  close() {
-    clearInterval(this.timer);
-    end(this.stream);
-  }
-}
+})());
 
 class Line {
   constructor(model) {
     Object.assign(this, { model, views: new Set(), waiting: [], log: [], levels: { in: 0, out: 0 }, gone: false });
     Object.assign(this, { number: 0, answered: 0, dropped: 0, underruns: 0, flushed: 0, known: 0 });
-    Object.assign(this, { muted: false, held: false });
+    this.held = false;
+    this.lacks = { ear: "", eye: "", file: "" }; // why there is none
     this.sent = new Map(); // number of a piece -> when
     this.figures = { trips: [], flushes: [], hush: {} }; // of this page, for whoever measures
     this.onLife = () => setTimeout(() => this.checkLife());
     this.onStatus = (_, status) => this.checkLife(status); // now: a moment later it is another one
     this.heard_of = {
-      "msg:custom": (content, buffers = []) => this[`on_${content.kind}`]?.(content, buffers),
+      "msg:custom": (content, buffers = []) => {
+        if ((content.page ?? PAGE) === PAGE) this[`on_${content.kind}`]?.(content, buffers); // every page gets it
+      },
       change: () => this.follow(),
       comm_live_update: this.onLife,
     };
     for (const [event, act] of Object.entries(this.heard_of)) model.on(event, act);
     this.kernel = model.widget_manager?.kernel;
     this.kernel?.statusChanged?.connect(this.onStatus);
+    this.onDevices = () => this.ear && this.list();
+    navigator.mediaDevices?.addEventListener("devicechange", this.onDevices);
     this.clock = setInterval(() => this.look(), 500);
     this.send({ kind: "hello" }); // the first message of a widget is handled apart: it must not be sound
     this.follow();
@@ -163,8 +61,16 @@ class Line {
     return this.state === "live";
   }
 
+  get over() {
+    return ["ended", "failed", "gone"].includes(this.state);
+  }
+
   get listens() {
     return this.live && (this.model.get("hands_free") || this.held);
+  }
+
+  get muted() {
+    return this.model.get("hands_free") && this.model.get("muted"); // also after a reload
   }
 
   get mine() {
@@ -187,9 +93,11 @@ class Line {
   /** What changed in the kernel, or was so when this page was loaded. */
   follow() {
     const owner = this.model.get("owner");
-    if (["ended", "failed"].includes(this.state) || (owner && !this.mine)) this.release();
+    if (this.ear?.stream) this.ear.muted = this.muted;
+    if (this.over || (owner && !this.mine)) this.release();
+    else if (!this.views.size) return; // a microphone that nobody sees stays off
     else if (this.live && !owner) this.claim();
-    else if (this.live && this.model.get("listening") && !this.ear && !this.silent) this.listen();
+    else if (this.live && this.model.get("listening") && !this.ear && !this.lacks.ear) this.listen();
     this.mouth?.do({ act: "heed", on: this.model.get("hands_free") });
     this.draw();
   }
@@ -205,7 +113,6 @@ class Line {
   }
 
   async start() {
-    this.silent = "";
     this.claim();
     if (!this.model.get("source")) await this.listen();
     if (!this.live) this.send({ kind: "start" });
@@ -214,19 +121,32 @@ class Line {
   async listen(device = this.device) {
     this.ear?.close();
     const ear = (this.ear = new Ear());
+    this.lacks.ear = "";
+    this.draw();
     try {
-      await ear.open(device, (heard) => this.heard(heard));
-      if (this.ear !== ear) return ear.close(); // the session ended meanwhile
+      await ear.open(device, (heard) => this.heard(heard), (error) => this.lose("ear", ear, error));
+      if (this.ear !== ear) return; // it was closed meanwhile
       [this.device, ear.muted] = [device, this.muted];
       this.open().follow(ear, this.model.get("hands_free"));
-      this.devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "audioinput");
+      await this.list();
       this.keep("listening", true); // so that a page that is loaded again goes on
     } catch (error) {
-      this.silent = why(error);
-      ear.close();
-      this.ear = null;
+      this.lose("ear", ear, error);
     }
     if (this.gone || !this.mine) this.release();
+    this.draw();
+  }
+
+  async list() {
+    this.devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "audioinput");
+  }
+
+  /** A microphone or a camera that could not be had, or is there no more. */
+  lose(part, device, error) {
+    device.close();
+    if (this[part] !== device) return;
+    [this[part], this.lacks[part]] = [null, why(error)];
+    if (part === "ear") this.device = ""; // the next time whichever there is
     this.draw();
   }
 
@@ -285,7 +205,7 @@ class Line {
   meter(side, level) {
     const began = !this.levels[side] !== !level;
     this.levels[side] = level;
-    for (const { bars } of this.views) bars[side].style.width = `${Math.min(100, 100 * level ** 0.7).toFixed()}%`;
+    for (const { bars } of this.views) bars[side].style.width = `${loud(level)}%`;
     if (side === "out" && began) this.draw();
   }
 
@@ -296,31 +216,53 @@ class Line {
   }
 
   hold(held) {
-    if (held === this.held || !this.live || !this.ear) return;
+    if (held === this.held || !this.live || (held && !this.ear)) return;
     this.held = held;
+    this.sending = null;
     this.send({ kind: "talk", on: held });
+    if (held) this.eye?.show?.();
     this.draw();
   }
 
-  mute(muted) {
-    this.muted = muted;
-    if (this.ear) this.ear.muted = muted;
-    this.draw();
+  hush() {
+    this.sending = null;
+    this.send({ kind: "hush" });
+  }
+
+  async write(text) {
+    this.lacks.file = "";
+    this.sending = null; // as the kernel does, who types or speaks goes first
+    const picture = await this.eye?.frame();
+    this.send({ kind: "text", text }, ...(picture ? [picture] : []));
   }
 
   async film() {
     const was = this.eye;
     was?.close();
     const eye = (this.eye = was ? null : new Eye());
-    await eye?.open((picture) => this.listens && this.send({ kind: "frame" }, picture)).catch((error) => {
-      [this.blind, this.eye] = [`No picture: ${why(error)}.`, null];
-    });
+    this.lacks.eye = "";
+    this.draw();
+    const over = (error) => this.lose("eye", eye, error);
+    await eye?.open((picture) => this.listens && this.send({ kind: "frame" }, picture), over).catch(over);
     this.draw();
   }
 
   async attach(file) {
-    this.blind = file.size > FILE_BYTES ? "That file is too large." : "";
-    if (!this.blind) this.send({ kind: "file", name: file.name }, await file.arrayBuffer());
+    const { name, size } = file;
+    this.lacks.file = size > FILE_BYTES ? `${name} is larger than ${FILE_BYTES / 1e6} MB` : "";
+    if (this.sending) this.lacks.file = `${this.sending[0]} is still being sent`;
+    if (this.lacks.file) return;
+    const sending = (this.sending = [name, ""]);
+    for (let at = 0; (at < size || !at) && this.sending === sending && !this.over; at += PART) {
+      const [part, more] = [await file.slice(at, at + PART).arrayBuffer(), at + PART < size];
+      sending[1] = more ? `${megabytes(at)} of ${megabytes(size)} MB. Click to stop.` : "It is being read.";
+      this.draw();
+      const taken = new Promise((done) => (this.on_taken = done)); // sound goes between the parts
+      this.send({ kind: "file", name, at, more }, part);
+      await taken;
+    }
+    if (this.sending === sending) this.sending = null;
+    this.draw();
   }
 
   checkLife(status = this.kernel?.status) {
@@ -344,6 +286,7 @@ class Line {
   close() {
     this.release();
     clearInterval(this.clock);
+    navigator.mediaDevices?.removeEventListener("devicechange", this.onDevices);
     for (const [event, act] of Object.entries(this.heard_of)) this.model.off(event, act);
     this.kernel?.statusChanged?.disconnect(this.onStatus);
   }

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, Unpack
 
+from qwenkit import catalogue
 from qwenkit.api.flavour import spelled
 from qwenkit.api.realtime import ConnectOptions, checked
-from qwenkit.display import bundle
-from qwenkit.errors import ConfigError, QwenError, SessionClosed
+from qwenkit.errors import ConfigError, InvalidRequest, QwenError, SessionClosed
 from qwenkit.types._shown import Shown
 from qwenkit.types.audio import Audio
 from qwenkit.types.call import Call
 from qwenkit.widgets.link import Link
 from qwenkit.widgets.panel import Panel
+
+_SHOWN: dict[str, tuple[str, list[VoiceSession]]] = {}  # by cell: its run, and what it shows
 
 
 class VoiceSession(Shown):
@@ -48,35 +51,39 @@ class VoiceSession(Shown):
             raise ConfigError("a voice session needs a client", hint=hint)
         if not isinstance(pace, int | float) or not 0 < pace <= 100:
             raise ConfigError(f"pace cannot be {pace!r:.60}", hint="1.0 is the pace of speech, 2.0 twice as fast")
-        self._live = pace == 1  # what was sent faster than speech is told as a script
         automatic = options.setdefault("turn_detection", "server_vad")
-        checked(model, options)  # what is wrong with them is said now
-        self._connect = partial(qwen.realtime.connect, model, **options)
+        if options.get("respond") is False:
+            hint = "qwen.realtime.connect(…, respond=False), and session.respond() when there is to be an answer"
+            raise ConfigError("a voice session answers what it hears", hint=hint)
+        checked(model or catalogue.DEFAULTS["realtime"], options)  # what is wrong with them is said now
         hands_free = automatic not in (None, "manual")
-        self._session: Any = None
         self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
         self._handles: list[Any] = []
         self._seen = False  # by a page
-        self._recording = None if microphone is None else _sound(microphone)
-        source = "" if self._recording is None else self._recording.name or "a recording"
-        self._panel = Panel(self._heard, hands_free=hands_free, source=source)
+        recording = None if microphone is None else _sound(microphone)
+        source = "" if recording is None else recording.name or "a recording"
+        # Neither the panel, which ipywidgets keeps, nor the thread keeps a session that was forgotten.
+        self._panel = Panel(weakref.WeakMethod(self._heard), hands_free=hands_free, source=source)
         self._link = Link(self._panel, automatic if hands_free else "server_vad", pace)
+        connect = partial(qwen.realtime.connect, model, **options)
+        self._run = partial(self._link.run, connect, recording, weakref.WeakMethod(self._leave))
+        weakref.finalize(self, self._link.inbox.put, ("stop",))
 
     def _heard(self, content: dict[str, Any], buffers: list[bytes]) -> None:
-        self._link.inbox.put(("page", content, buffers))
-        if content.get("kind") == "hello":
+        kind = content.get("kind")
+        self._link.inbox.put(("stop",) if kind == "stop" else ("page", content, buffers))
+        if kind == "hello":
             self._seen = True
             if self.state == "ended":  # a page that comes to it late
                 self._leave()
-        if content.get("kind") in ("start", "text", "file"):
+        if kind in ("start", "text", "file"):
             with suppress(SessionClosed):  # a click that came too late
                 self.start()
 
     def start(self) -> Self:
         """Open the session, without waiting for it; the click on the button does the same."""
         if self._thread is None or (self._panel.state == "failed" and not self._thread.is_alive()):
-            self._error = None
+            self._link.error = None
             self._panel.set_trait("problem", "")
             self._panel.set_trait("state", "connecting")
             self._link.settled.clear()
@@ -101,8 +108,10 @@ class VoiceSession(Shown):
             self.start()
         if not self._link.settled.wait(timeout):
             raise TimeoutError(f"the voice session goes on after {timeout:g} s")
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
+        if self._link.unheard:
+            raise InvalidRequest(self._link.unheard, hint="use another recording, or a lower threshold=…")
         return self.turns
 
     def feed(self, sound: Any) -> None:
@@ -115,9 +124,14 @@ class VoiceSession(Shown):
     @property
     def call(self) -> Call:
         """What the session leaves: turns, events, both voices."""
-        return self._session.call if self._session is not None else Call(live=True)
+        return self._link.session.call if self._link.session is not None else Call(live=True)
 
     result = call
+
+    @property
+    def error(self) -> QwenError | None:
+        """What ended it, or kept it from beginning."""
+        return self._link.error
 
     @property
     def turns(self) -> list[Any]:
@@ -137,14 +151,14 @@ class VoiceSession(Shown):
         """idle, connecting, live, ended or failed."""
         return str(self._panel.state)
 
-    def save(self, path: Any) -> Path:
-        """Both voices as a sound file: you on the left, the model on the right."""
+    def save(self, path: Any = "call.wav") -> Path:
+        """Both voices as a sound file: you on the left, the model on the right; in a folder it is call.wav."""
         return self.call.save(path)
 
     # what one sees
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        static: dict[str, Any] = bundle(self.call)
+        static: dict[str, Any] = super()._repr_mimebundle_()
         return static if self.state == "ended" else {**static, **self._panel.view()}
 
     @property
@@ -158,45 +172,27 @@ class VoiceSession(Shown):
     def _show(self) -> None:
         from IPython.display import display
 
+        parent = getattr(sys.modules["IPython"].get_ipython(), "parent_header", {})
+        cell = parent.get("metadata", {}).get("cellId") or self._panel.key
+        run = parent.get("header", {}).get("msg_id", "")
+        before, shown = _SHOWN.get(cell, ("", []))
+        if before != run:  # the cell is run again: what it showed is out of reach
+            for each in shown:
+                if each is not self:
+                    each.stop()
+            shown = []
+        _SHOWN[cell] = (run, [*shown, self])
         self._handles.append(display(self._repr_mimebundle_(), raw=True, display_id=True))
 
     def _leave(self) -> None:
         """The record takes the place of every panel that somebody saw; JupyterLab redraws no widget from a file."""
         while self._seen and self._handles:
             with suppress(Exception):  # a kernel that is going down has no outputs any more
-                self._handles.pop().update(bundle(self.call), raw=True)
+                self._handles.pop().update(super()._repr_mimebundle_(), raw=True)
 
     def __repr__(self) -> str:
-        turns, why = len(self.call.turns), f": {self._error}" if self._error else ""
+        turns, why = len(self.call.turns), f": {self.error}" if self.error else ""
         return f"VoiceSession({self.state}, {turns} turn{'s' * (turns != 1)}{why})"
-
-    # the thread
-
-    def _run(self) -> None:
-        state = "ended"
-        try:
-            with self._connect() as self._session:
-                self._opened(self._session)
-                self._error = self._link.run(self._session)
-        except Exception as broken:  # told in the panel, and by wait()
-            known = isinstance(broken, QwenError)
-            self._error = broken if known else SessionClosed(f"the voice session broke: {broken!r}")
-            state = "failed" if self._session is None else "ended"
-        self._panel.problem = str(self._error or "")
-        self._panel.state = state
-        if state == "ended":
-            self._leave()
-        self._link.settled.set()
-
-    def _opened(self, session: Any) -> None:
-        session.call.live = self._live
-        facts = session.engine.facts
-        self._panel.sees = facts is not None and facts.images
-        self._panel.about = " · ".join(filter(None, (session.model, str(session.config.get("voice") or ""))))
-        self._panel.rate_hz = session.engine.machine.output_hz
-        self._panel.state = "live"
-        if self._recording is not None:
-            self._link.inbox.put(("say", self._recording))
 
 
 def _sound(given: Any) -> Audio:

@@ -19,6 +19,7 @@ from tests.bench.drawing import drawing
 from tests.bench.pictures import pictures
 from tests.bench.players import players
 from tests.bench.processes import Failed, fresh
+from tests.bench.retrieving import retriever
 from tests.bench.starts import first_answer, importing
 from tests.bench.voices import voices
 from tests.bench.works import Figures
@@ -168,6 +169,11 @@ _HEAR_GOALS = (
     _ahead("qwenkit-async", "openai-async", 5),
 )
 _SPEAKERS = ("websockets", "websockets again", "dashscope", "qwenkit-async", "qwenkit")
+_RETRIEVER_GOALS = (
+    _at_most("qwenkit", "built", 120, "built in ≤ 120 s"),
+    _at_most("qwenkit", "search", 50, "search ≤ 50 ms"),
+    Goal("qwenkit", "≥ 98 % of the true ten", lambda each: each["qwenkit"]["exact"], 98, True),
+)
 MEASURES = (
     Measure("import", "import, beyond a bare interpreter", "ms", importing,
             ("python", *_SYNC, "qwenkit.Client"), "httpx", _IMPORT_GOALS, over="python"),
@@ -195,6 +201,8 @@ MEASURES = (
             ("IPython", "IPython again", "qwenkit"), "IPython", _PICTURE_GOALS),
     Measure("voice", "the sandbox's voice through its ears, and speech they cannot know", "ms/s of sound", voices,
             ("qwenkit",), None, _VOICE_GOALS, 4, 2),
+    Measure("retriever", "100,000 bilingual chunks in one file: built, searched, killed and gone on with", "µs/chunk",
+            retriever, ("qwenkit",), None, _RETRIEVER_GOALS, 100_000, 5_000),
     Measure("realtime", "sound and transcript of a session, as PCM and text", "µs/event", partial(calls, "hear"),
             (*_CALLERS, *_OUR_CALLERS), "websockets", _HEAR_GOALS, 3_000, 600),
     Measure("realtime-append", "sound sent, 100 ms at a time", "µs/append", partial(calls, "append"),

@@ -14,7 +14,12 @@ _NOTES = {"modules": "{:.0f} modules", "rss": "{:.0f} MB", "p50": "p50 {:.0f} ms
           "growth": "grew {:.1f} MB", "text": "beside {:.1f} MB of text", "messages": "{:.0f} messages",
           "notebook": "{:.1f} kB of notebook", "error": "{:.2f} % wrong", "false": "{:.0f} false accepts",
           "heard": "of {:.0f} sounds", "lag": "{:.0f} µs on the way", "slow": "p99 {:.0f} µs",
-          "late": "{:.0f} late"}  # fmt: skip
+          "late": "{:.0f} late", "built": "{:.0f} s in all", "sandbox": "{:.0f} s of it the sandbox embedding",
+          "rest": "{:.0f} s without embedding", "opened": "opened and first search {:.0f} ms",
+          "search": "search p50 {:.1f} ms", "computed": "{:.1f} ms of CPU",
+          "asked": "{:.1f} ms with its embedding", "resident": "{:.0f} MB of memory",
+          "file": "{:.0f} MB of file", "exact": "{:.1f} % of the true ten",
+          "killed": "{:.0f} chunks left by the killed"}  # fmt: skip
 _COLUMNS = "{:<18} {:>8} {:>8}  {:<22} {:<23} {:<24} {}"
 
 

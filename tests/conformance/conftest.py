@@ -6,11 +6,15 @@ their address and key from there.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -28,7 +32,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def box(sandbox: Sandbox) -> Iterator[Sandbox]:
-    """The sandbox, without faults that an earlier test left."""
+    """The sandbox, without what an earlier test left: its faults, and its requests, of which a thousand are kept."""
+    sandbox.clear_requests()
     yield sandbox
     sandbox.clear_faults()
 
@@ -99,6 +104,37 @@ async def dash(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[A
     yield dashscope
     await dashscope.close_shared_aio_session()
     dashscope.close_shared_sync_session()
+
+
+@pytest.fixture
+def newer(box: Sandbox) -> Iterator[Any]:
+    """The newer client of the same SDK."""
+    import dashscope
+
+    with dashscope.Client(api_key=box.key, base_url=f"{box.url}/api/v1") as client:
+        yield client
+
+
+@pytest.fixture
+def post(box: Sandbox) -> Callable[..., httpx.Response]:
+    """One POST the way curl sends it."""
+
+    def send(path: str, body: Any, key: str = "", **headers: str) -> httpx.Response:
+        told = {"Authorization": f"Bearer {key or box.key}", "Content-Type": "application/json", **headers}
+        return httpx.post(box.url + path, headers=told, content=json.dumps(body, ensure_ascii=False).encode())
+
+    return send
+
+
+@pytest.fixture(scope="module")
+def ferry() -> str:
+    """A sentence as a `data:` address. The ears learn it here, where nobody waits for an answer."""
+    from qwenkit.sandbox.ears import hear
+    from qwenkit.sandbox.service import Service
+
+    sound = Path(__file__).parents[2] / "data" / "ferry.wav"
+    asyncio.run(hear(Service(key="sk-ears"), sound.read_bytes()))
+    return qk.Audio.open(sound).data_url()
 
 
 # -- wire parity: both libraries ask a sandbox of their own, so that its latest request is surely theirs -----------

@@ -1,4 +1,4 @@
-"""Small pictures and sounds for the official SDKs to send."""
+"""Small pictures and sounds for the official SDKs to send, and how near the vectors of two are."""
 
 from __future__ import annotations
 
@@ -35,3 +35,7 @@ def uri(content: bytes, kind: str = "image/png") -> str:
 def shown(url: str, **more: str) -> dict[str, object]:
     """A picture as a part of a chat message."""
     return {"type": "image_url", "image_url": {"url": url, **more}}
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -48,12 +48,6 @@ TAIL = ["response.content_part.done", "response.output_item.done", "response.don
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox(key="sk-conformance") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def slow() -> Iterator[Sandbox]:
     """A sandbox that speaks as slowly as people do, so that there is time to interrupt it."""
     with Sandbox(key="sk-conformance", speech_pace=1.0) as running:
@@ -349,12 +343,17 @@ def test_what_was_appended_can_be_taken_back(manual):
 # -- interrupting --------------------------------------------------------------------------------------------------
 
 
-def test_a_cancelled_answer_says_so_and_the_session_goes_on(call, slow):
-    talk = call(at=slow)
-    talk.update(voice="Tina", **QUIET)
+def telling(talk: Talk, **options: Any) -> Talk:
+    """A session in the middle of a long answer."""
+    talk.update(voice="Tina", **options)
     talk.sdk.create_item(typed(STORY))
     talk.sdk.create_response()
     talk.until("response.audio.delta")
+    return talk
+
+
+def test_a_cancelled_answer_says_so_and_the_session_goes_on(call, slow):
+    talk = telling(call(at=slow), **QUIET)
     talk.sdk.cancel_response()
     events = talk.until("response.done")
     assert {"response.audio.done", "response.audio_transcript.done", "response.output_item.done"} <= set(kinds(events))
@@ -363,11 +362,7 @@ def test_a_cancelled_answer_says_so_and_the_session_goes_on(call, slow):
 
 
 def test_a_cancelled_answer_may_end_without_saying_so(call, strict):
-    talk = call(at=strict)
-    talk.update(voice="Tina", **QUIET)
-    talk.sdk.create_item(typed(STORY))
-    talk.sdk.create_response()
-    talk.until("response.audio.delta")
+    talk = telling(call(at=strict), **QUIET)
     talk.sdk.cancel_response()
     assert "response.audio.done" in kinds(talk.until("response.output_item.done"))
     talk.sdk.create_item(typed("Hello"))
@@ -383,11 +378,7 @@ def test_nothing_can_be_cancelled_when_nothing_is_said(manual):
 
 
 def test_speaking_into_an_answer_ends_it(call, slow):
-    talk = call(at=slow)
-    talk.update(voice="Tina", turn_detection_silence_duration_ms=300)
-    talk.sdk.create_item(typed(STORY))
-    talk.sdk.create_response()
-    talk.until("response.audio.delta")
+    talk = telling(call(at=slow), turn_detection_silence_duration_ms=300)
     talk.hear(FERRY + SECOND)
     events = talk.until("response.created")
     order = kinds(events)

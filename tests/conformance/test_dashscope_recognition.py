@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dashscope
 import pytest
 from dashscope.audio.asr import Transcription
 from dashscope.audio.qwen_asr import QwenTranscription
 
-import qwenkit as qk
-from qwenkit.sandbox.ears import hear
 from qwenkit.sandbox.results import Results
-from qwenkit.sandbox.service import Service
 
 DATA = Path(__file__).parents[2] / "data"
 FERRY = DATA / "ferry.wav"
 SAID = "The ferry leaves at nine from the north pier."
 MODEL = "qwen3-asr-flash"
 FILES = "qwen3-asr-flash-filetrans"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ears() -> None:
-    """The ears learn their sentences when they first hear one: here, where nobody waits for an answer."""
-    asyncio.run(hear(Service(key="sk-ears"), FERRY.read_bytes()))
-
-
-@pytest.fixture(scope="module")
-def uri() -> str:
-    return qk.Audio.open(FERRY).data_url()
+pytestmark = pytest.mark.usefixtures("ferry")
 
 
 def heard(sound: str, names: str = "") -> list[dict[str, Any]]:
@@ -56,8 +40,8 @@ def told(url: str) -> Any:
 # -- at once -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_sound_becomes_words(dash, uri):
-    response = dash.MultiModalConversation.call(model=MODEL, messages=heard(uri), result_format="message")
+def test_a_sound_becomes_words(dash, ferry):
+    response = dash.MultiModalConversation.call(model=MODEL, messages=heard(ferry), result_format="message")
     assert text(response) == SAID
     assert response.output.choices[0].message["annotations"][0]["language"] == "en"
     assert response.usage["seconds"] >= 2
@@ -69,16 +53,16 @@ def test_a_file_of_this_machine_is_uploaded_by_the_sdk(dash, box):
     assert box.requests[-1].headers["x-dashscope-ossresourceresolve"] == "enable"
 
 
-def test_options_of_recognition(dash, uri):
-    names = heard(uri, "The north pier, Kestrel GmbH")
+def test_options_of_recognition(dash, ferry):
+    names = heard(ferry, "The north pier, Kestrel GmbH")
     for options in ({"language": "en"}, {"language": "en", "enable_itn": True}, {"enable_lid": True}):
         response = dash.MultiModalConversation.call(model=MODEL, messages=names, asr_options=options)
         assert text(response) == SAID
 
 
 @pytest.mark.parametrize("incremental", [True, False])
-def test_streams_of_both_kinds(dash, uri, incremental):
-    asked = {"model": MODEL, "messages": heard(uri), "stream": True, "incremental_output": incremental}
+def test_streams_of_both_kinds(dash, ferry, incremental):
+    asked = {"model": MODEL, "messages": heard(ferry), "stream": True, "incremental_output": incremental}
     responses = list(dash.MultiModalConversation.call(**asked))
     texts = [text(each) for each in responses]
     assert ("".join(texts) if incremental else texts[-1]) == SAID
@@ -86,8 +70,8 @@ def test_streams_of_both_kinds(dash, uri, incremental):
     assert responses[-1].output.choices[0].finish_reason == "stop"
 
 
-async def test_awaited(dash, uri):
-    response = await dash.AioMultiModalConversation.call(model=MODEL, messages=heard(uri))
+async def test_awaited(dash, ferry):
+    response = await dash.AioMultiModalConversation.call(model=MODEL, messages=heard(ferry))
     assert text(response) == SAID
 
 
@@ -99,9 +83,9 @@ ERRORS: list[tuple[Any, dict[str, Any], str]] = [
 ]
 
 
-def test_errors(dash, uri):
+def test_errors(dash, ferry):
     for messages, options, words in ERRORS:
-        response = dash.MultiModalConversation.call(model=MODEL, messages=messages or heard(uri), asr_options=options)
+        response = dash.MultiModalConversation.call(model=MODEL, messages=messages or heard(ferry), asr_options=options)
         assert response.status_code == 400
         assert words in response.message
 
@@ -168,13 +152,6 @@ def test_a_task_without_recordings(dash):
 PREVIEW = pytest.mark.filterwarnings("ignore:dashscope 2.0 audio API is a preview:FutureWarning")
 
 
-@pytest.fixture
-def newer(box: Any) -> Iterator[Any]:
-    client = dashscope.Client(api_key=box.key, base_url=f"{box.url}/api/v1")
-    yield client
-    client.close()
-
-
 @PREVIEW
 def test_the_newer_client_transcribes(newer, shared):
     job = newer.audio.asr.transcribe([shared], poll_interval=0.01)
@@ -191,6 +168,6 @@ def test_the_newer_client_raises_when_nothing_succeeds(newer):
         newer.audio.asr.transcribe(["https://files.example.test/a.wav"], poll_interval=0.01)
 
 
-def test_the_newer_client_hears_a_message(newer, uri):
-    answer = newer.multimodal.chat.create(model=MODEL, messages=heard(uri))
+def test_the_newer_client_hears_a_message(newer, ferry):
+    answer = newer.multimodal.chat.create(model=MODEL, messages=heard(ferry))
     assert SAID in str(answer.choices[0].message.content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import dashscope
@@ -26,12 +25,6 @@ COSY = {"model": "cosyvoice-v3-flash", "voice": "longanyang"}
 @pytest.fixture
 def talk(dash: Any) -> Any:
     return dash.MultiModalConversation
-
-
-@pytest.fixture
-def newer(box: Any) -> Iterator[Any]:
-    with dashscope.Client(api_key=box.key, base_url=f"{box.url}/api/v1") as client:
-        yield client
 
 
 def opened(url: str) -> tuple[float, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import time
@@ -74,10 +73,6 @@ def spoken(events: list[dict[str, Any]]) -> list[str]:
     """The names in order, but for later commits: they do not wait for the response before them."""
     later = [each for each in events[1:] if each["type"] != "input_text_buffer.committed"]
     return kinds([*events[:1], *later])
-
-
-def bytes_of(events: list[dict[str, Any]]) -> bytes:
-    return b"".join(base64.b64decode(each["delta"]) for each in events if each["type"] == "response.audio.delta")
 
 
 def test_a_session_echoes_what_it_was_asked_for(typist: Typist):
@@ -156,7 +151,7 @@ def test_cancelling_ends_a_response_and_not_the_session(typist: Typist):
 def test_formats_are_what_they_are_called(format: str, rate: int, typist: Typist):
     session = typist.asked(mode="commit", audio_format=format, sample_rate=rate)
     assert (session["response_format"], session["sample_rate"]) == (format, rate)
-    content = bytes_of(typist.said("The ferry leaves at nine."))
+    content = pcm(typist.said("The ferry leaves at nine."))
     if format == "pcm":
         assert len(content) / 2 / rate == pytest.approx(1.6, abs=0.8)
         return

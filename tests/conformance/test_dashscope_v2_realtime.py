@@ -62,12 +62,6 @@ class Session:
 Open = Callable[..., Session]
 
 
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox(key="sk-conformance") as running:
-        yield running
-
-
 @pytest.fixture
 def call(box: Sandbox) -> Iterator[Open]:
     """Opens sessions that have said that they are created, and closes them."""

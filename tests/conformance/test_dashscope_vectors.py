@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from typing import Any
 
 import pytest
-from PIL import Image
+from shapes import cosine, png, uri
 
 from qwenkit.sandbox import Sandbox
 
 V4 = "text-embedding-v4"
+RED, BLUE = uri(png()), uri(png(colour="blue"))
 QUERY, DOCUMENTS = "How deep is the harbour?", ["A bread recipe", "The harbour is nine metres deep", "港口水深九米"]
-
-
-def uri(colour: str) -> str:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 48), colour).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def cosine(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def rows(answer: Any) -> list[list[float]]:
@@ -123,7 +113,7 @@ def test_an_unknown_model_is_not_found(dash: Any):
 
 
 def test_texts_and_pictures_are_embedded_side_by_side(dash: Any):
-    contents = [{"text": "a red boat"}, {"image": uri("red"), "factor": 1}, {"image": uri("blue")}]
+    contents = [{"text": "a red boat"}, {"image": RED, "factor": 1}, {"image": BLUE}]
     answer = dash.MultiModalEmbedding.call("qwen3-vl-embedding", contents)
     word, red, blue = rows(answer)
     assert [(item["index"], item["type"]) for item in answer.output["embeddings"]] == [
@@ -139,14 +129,12 @@ def test_texts_and_pictures_are_embedded_side_by_side(dash: Any):
 
 
 def test_contents_are_fused_on_request_and_by_models_that_only_fuse(dash: Any):
-    contents = [{"text": "a red boat"}, {"image": uri("red")}]
+    contents = [{"text": "a red boat"}, {"image": RED}]
     call = dash.MultiModalEmbedding.call
     asked = call("qwen3-vl-embedding", contents, enable_fusion=True, dimension=256).output["embeddings"]
     always = call("qwen2.5-vl-embedding", contents).output["embeddings"]
-    object_ = call("tongyi-embedding-vision-flash-2026-03-06", [{"text": "a", "image": uri("red")}]).output[
-        "embeddings"
-    ]
-    several = call("tongyi-embedding-vision-plus", [{"multi_images": [uri("red"), uri("blue")]}]).output["embeddings"]
+    object_ = call("tongyi-embedding-vision-flash-2026-03-06", [{"text": "a", "image": RED}]).output["embeddings"]
+    several = call("tongyi-embedding-vision-plus", [{"multi_images": [RED, BLUE]}]).output["embeddings"]
     found = [(item["type"], len(item["embedding"])) for (item,) in (asked, always, object_, several)]
     assert found == [("fusion", 256), ("vl", 1024), ("fused", 768), ("multi_images", 1152)]
 
@@ -155,7 +143,7 @@ def test_contents_are_fused_on_request_and_by_models_that_only_fuse(dash: Any):
     ("contents", "options", "said"),
     [
         ([{"text": "a"}] * 21, {}, "it should not be larger than 20"),
-        ([{"image": uri("red")}] * 11, {}, "at most 10 images"),
+        ([{"image": RED}] * 11, {}, "at most 10 images"),
         ([{"text": "a"}], {"dimension": 100}, "dimension 100 is invalid"),
         ([{"text": "a"}], {"output_type": "sparse"}, "output_type should be dense"),
         ([{"text": "a"}, {"text": "b"}], {"model": "qwen2.5-vl-embedding"}, "each kind of content may come once"),
@@ -207,8 +195,8 @@ def test_the_flat_body_is_taken_at_the_native_address_too(dash: Any, box: Sandbo
         (["a"] * 501, {}, "it should not be larger than 500"),
         (["a"], {"top_n": 0}, "top_n should be a positive integer"),
         (["word " * 3000] * 50, {}, "Range of input length should be [1, 120000]"),
-        ([{"image": uri("red")}], {}, "documents is not list of str"),
-        ([{"image": uri("red")}] * 41, {"model": "qwen3-vl-rerank"}, "at most 40 images"),
+        ([{"image": RED}], {}, "documents is not list of str"),
+        ([{"image": RED}] * 41, {"model": "qwen3-vl-rerank"}, "at most 40 images"),
         (["a"], {"model": "qwen-plus"}, "url error, please check url！"),
     ],
 )

@@ -10,7 +10,6 @@ import base64
 import io
 import json
 
-import httpx
 import openai
 import pytest
 
@@ -37,17 +36,6 @@ SILENCE = (  # half a second of it, as WAV
 DOT = (  # a picture of 12 x 12 pixels
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAwAAAAMCAIAAADZF8uwAAAAF0lEQVR42mM8ISfHQAgwMRABRhXRWxEA2C0BHAdrQ0cAAAAASUVORK5CYII="
 )
-
-
-@pytest.fixture
-def post(box):
-    """One POST the way curl sends it."""
-
-    def send(path, body, key=None):
-        headers = {"Authorization": f"Bearer {key or box.key}", "Content-Type": "application/json"}
-        return httpx.post(box.url + path, headers=headers, content=json.dumps(body, ensure_ascii=False).encode())
-
-    return send
 
 
 def test_the_first_request_answers_in_the_printed_shape(post):

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import httpx
-import pytest
 
-
-@pytest.fixture
-def post(box):
-    """One POST the way curl sends it."""
-
-    def send(body, **headers):
-        sent = {"Content-Type": "application/json", "Authorization": f"Bearer {box.key}", **headers}
-        path = "/api/v1/services/aigc/image-generation/generation"
-        return httpx.post(box.url + path, headers=sent, content=json.dumps(body, ensure_ascii=False).encode())
-
-    return send
+PATH = "/api/v1/services/aigc/image-generation/generation"
 
 
 def asked(text="一只可爱的猫咪", **parameters):
@@ -35,13 +22,13 @@ def polled(box, task_id, times=5):
 
 
 def test_the_printed_curl_gives_a_task(post):
-    answer = post(asked(), **{"X-DashScope-Async": "enable"})  # `parameters` is empty, as printed
+    answer = post(PATH, asked(), **{"X-DashScope-Async": "enable"})  # `parameters` is empty, as printed
     assert answer.status_code == 200
     assert answer.json()["output"]["task_id"]
 
 
 def test_the_address_is_where_they_say(post, box):
-    task_id = post(asked(n=1, size="768*768"), **{"X-DashScope-Async": "enable"}).json()["output"]["task_id"]
+    task_id = post(PATH, asked(n=1, size="768*768"), **{"X-DashScope-Async": "enable"}).json()["output"]["task_id"]
     output = polled(box, task_id)
     assert output["task_status"] == "SUCCEEDED"
     (url,) = [item["image"] for item in output["choices"][0]["message"]["content"] if item["type"] == "image"]
@@ -49,12 +36,12 @@ def test_the_address_is_where_they_say(post, box):
 
 
 def test_a_failure_is_told_in_its_message(post, box):
-    submitted = post(asked("一只猫 [fail]"), **{"X-DashScope-Async": "enable"}).json()["output"]
+    submitted = post(PATH, asked("一只猫 [fail]"), **{"X-DashScope-Async": "enable"}).json()["output"]
     output = polled(box, submitted["task_id"])
     assert (output["task_status"], bool(output["message"])) == ("FAILED", True)
 
 
 def test_the_header_is_a_must(post):
-    answer = post(asked())
+    answer = post(PATH, asked())
     assert (answer.status_code, answer.json()["code"]) == (403, "AccessDenied")
     assert answer.json()["message"] == "current user api does not support synchronous calls."

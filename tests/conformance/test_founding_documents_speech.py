@@ -13,12 +13,6 @@ PRINTED = {
 }
 
 
-@pytest.fixture
-def post(box):
-    headers = {"Authorization": f"Bearer {box.key}", "Content-Type": "application/json"}
-    return lambda path, body: httpx.post(box.url + path, headers=headers, json=body, verify=False)
-
-
 @pytest.mark.parametrize("voice", ["Cherry", "Ethan", "Serena", "Chelsie"])
 def test_the_printed_request_speaks_in_the_printed_voices(post, voice):
     answer = post(GENERATION, {**PRINTED, "input": {**PRINTED["input"], "voice": voice}})

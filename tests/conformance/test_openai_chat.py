@@ -172,16 +172,6 @@ async def test_json_schema_is_obeyed(sdk):
     jsonschema.validate(json.loads(said(completion)), PLATE)
 
 
-async def test_a_partial_answer_is_continued_and_not_repeated(sdk):
-    messages = [
-        {"role": "user", "content": "Write a sentence about the sea."},
-        {"role": "assistant", "content": "The sea is", "partial": True},
-    ]
-    answer = said(await sdk.create(messages))
-    assert answer
-    assert not answer.startswith("The sea is")
-
-
 async def test_unknown_fields_are_reachable(sdk):
     raw = await sdk.result(
         sdk.client.chat.completions.with_raw_response.create,

@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from shapes import cosine
 
 from qwenkit.sandbox import Sandbox
 
@@ -16,10 +17,6 @@ TEXTS = ["The cat sat on the mat", "一只猫坐在垫子上", "Stock prices fel
 async def embed(sdk: Any, texts: Any = TEXTS, **options: Any) -> Any:
     asked = {"model": "text-embedding-v4", "input": texts, **options}
     return await sdk.result(sdk.client.embeddings.create, **asked)
-
-
-def cosine(one: list[float], other: list[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 async def test_the_default_path_is_base64_and_arrives_as_floats(sdk: Any, box: Sandbox):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,25 +131,6 @@ async def test_qwen_long_answers_from_an_uploaded_document(sdk: Flavour, name: s
 async def test_qwen_long_refuses_files_it_does_not_have(sdk: Flavour):
     with pytest.raises(openai.BadRequestError, match=r"File \[id:file-fe-0\] cannot be found"):
         await sdk.create([{"role": "system", "content": "fileid://file-fe-0"}, USER], model="qwen-long")
-
-
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Sandbox]:
-    with Sandbox(key="sk-parity-files") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def official(recorder: Sandbox) -> Iterator[openai.OpenAI]:
-    base = f"{recorder.url}/compatible-mode/v1"
-    with openai.OpenAI(api_key=recorder.key, base_url=base, max_retries=0, timeout=10) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def qwen(recorder: Sandbox) -> Iterator[qk.Client]:
-    with qk.Client(api_key=recorder.key, base_url=recorder.url, max_retries=0, timeout=10) as client:
-        yield client
 
 
 def form(seen: Seen) -> list[tuple[bytes, bytes]]:

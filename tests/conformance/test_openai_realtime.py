@@ -23,12 +23,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used as a cont
 MANUAL: dict[str, Any] = {"modalities": ["text"], "turn_detection": None}
 
 
-@pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox(key="sk-conformance") as running:
-        yield running
-
-
 @pytest.fixture(params=["realtime", "beta"])
 def wire(request: pytest.FixtureRequest, box: Sandbox) -> Iterator[Any]:
     """A connection of the resource of today, and of the one before it, which has the service's names of events."""

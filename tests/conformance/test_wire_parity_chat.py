@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import openai
 import pytest
+from parity import HI, RAIN, Case, latest, sent
 
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
-from qwenkit.sandbox.journal import Seen
 
-HI = [{"role": "user", "content": "Hi"}]
-RAIN = {
-    "type": "function",
-    "function": {
-        "name": "rain_now",
-        "description": "Is it raining in a town?",
-        "parameters": {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]},
-    },
-}
 SCHEMA = {
     "type": "json_schema",
     "json_schema": {
@@ -41,14 +31,6 @@ ROUND_TRIP = [
     {"role": "tool", "tool_call_id": "call_1", "content": '{"rain": true}'},
 ]
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
-
-
-class Case(NamedTuple):
-    """One call as each library spells it."""
-
-    official: dict[str, Any]
-    prompt: Any
-    ours: dict[str, Any]
 
 
 def same(options: dict[str, Any], prompt: Any = "Hi", messages: Any = HI) -> Case:
@@ -120,59 +102,15 @@ CASES: dict[str, Case] = {
 }
 
 
-@pytest.fixture(scope="module")
-def recorder() -> Iterator[Sandbox]:
-    """A sandbox of our own, so that the latest requests are surely ours. Whether it likes them does not matter here."""
-    with Sandbox(key="sk-parity") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def official(recorder: Sandbox) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(
-        api_key=recorder.key, base_url=f"{recorder.url}/compatible-mode/v1", max_retries=0, timeout=10
-    ) as sdk:
-        yield sdk
-
-
-@pytest.fixture(scope="module")
-def qwen(recorder: Sandbox) -> Iterator[qk.Client]:
-    with qk.Client(api_key=recorder.key, base_url=recorder.url, max_retries=0, timeout=10) as client:
-        yield client
-
-
-def said(seen: Seen) -> tuple[Any, ...]:
-    """What a request means: where it goes, who asks, what it says."""
-    return seen.method, seen.path, seen.query, seen.auth, seen.headers["content-type"], seen.json
-
-
-def latest(recorder: Sandbox, before: int) -> Seen:
-    assert len(recorder.requests) == before + 1, "exactly one request was sent"
-    return recorder.requests[-1]
-
-
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "stream"])
 def test_both_say_the_same(name: str, streamed: bool, recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):
     case = CASES[name]
     stream: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
-    before = len(recorder.requests)
-    try:
-        answer = official.chat.completions.create(**{"model": "qwen-plus", **case.official, **stream})
-        if streamed:
-            list(answer)
-    except openai.APIStatusError:
-        pass  # what the sandbox makes of it is not the question
-    theirs = latest(recorder, before)
-    try:
-        if streamed:
-            qwen.chat.stream(case.prompt, **case.ours).finish()
-        else:
-            qwen.chat(case.prompt, **case.ours)
-    except qk.APIError:
-        pass
-    ours = latest(recorder, before + 1)
-    assert said(ours) == said(theirs)
+    theirs = sent(recorder, official.chat.completions.create, **{"model": "qwen-plus", **case.official, **stream})
+    assert theirs == sent(recorder, qwen.chat.stream if streamed else qwen.chat, case.prompt, **case.ours)
+    one, two = recorder.requests[-2:]
+    assert one.headers["content-type"] == two.headers["content-type"]
     assert theirs.path == "/compatible-mode/v1/chat/completions"
 
 
@@ -186,16 +124,11 @@ async def test_the_awaited_twins_say_the_same_too(recorder: Sandbox, qwen: qk.Cl
     theirs = latest(recorder, before)
     await qwen.aio.chat(case.prompt, **case.ours)
     await qwen.aio.close()
-    assert said(latest(recorder, before + 1)) == said(theirs)
+    assert latest(recorder, before + 1) == theirs
 
 
 def test_both_ask_for_the_models_alike(recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):
-    before = len(recorder.requests)
-    official.models.list()
-    theirs = latest(recorder, before)
-    qwen.models.live()
-    ours = latest(recorder, before + 1)
-    assert (ours.method, ours.path, ours.auth, ours.body) == (theirs.method, theirs.path, theirs.auth, theirs.body)
+    assert sent(recorder, official.models.list) == sent(recorder, qwen.models.live)
 
 
 def test_there_are_enough_cases():

@@ -114,7 +114,8 @@ SPOKEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", SPOKEN)
 def test_settings_of_speech(name: str, recorder: Sandbox, official: Official, qwen: qk.Client):
     theirs, given = SPOKEN[name]
-    assert ours(recorder, qwen.speech.live(**given)) == official.speech(theirs)
+    mine = ours(recorder, qwen.speech.live(**given), ("write", "Hello."))
+    assert mine == official.speech(theirs, ("append_text", "Hello."))
 
 
 def test_commands_of_speech(recorder: Sandbox, official: Official, qwen: qk.Client):
@@ -152,7 +153,7 @@ def test_settings_of_hearing(name: str, recorder: Sandbox, official: Official, q
     theirs, given = HEARD[name]
     expected = plain(official.omni(ASR, TEXT, theirs)[0])
     del expected["session"]["output_audio_format"]
-    assert plain(ours(recorder, qwen.transcribe.live(**given))[0]) == expected
+    assert plain(ours(recorder, qwen.transcribe.live(**given), ("append", PCM))[0]) == expected
 
 
 def test_commands_of_hearing(recorder: Sandbox, official: Official, qwen: qk.Client):

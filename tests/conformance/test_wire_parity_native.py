@@ -5,24 +5,15 @@ The same method, path, key and JSON, and the headers that mean something to the 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from parity import sent
+from parity import HI, RAIN, Case, sent
 
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
 
-HI = [{"role": "user", "content": "Hi"}]
 ITEMS = [{"image": "https://example.com/dog.png"}, {"text": "What is it?"}]
-RAIN = {
-    "type": "function",
-    "function": {
-        "name": "rain_now",
-        "description": "Is it raining in a town?",
-        "parameters": {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]},
-    },
-}
 ROUND_TRIP = [
     {"role": "user", "content": "Is it raining in Oslo?"},
     {
@@ -33,14 +24,6 @@ ROUND_TRIP = [
     {"role": "tool", "tool_call_id": "c1", "content": '{"rain": true}'},
 ]
 EMBEDDING = "/services/embeddings/text-embedding/text-embedding"
-
-
-class Case(NamedTuple):
-    """One call of `generate` as each library spells it; both ask for messages."""
-
-    official: dict[str, Any]
-    prompt: Any = "Hi"
-    ours: dict[str, Any] | None = None
 
 
 def same(**options: Any) -> Case:
@@ -80,7 +63,7 @@ def test_generation(name: str, streamed: bool, recorder: Sandbox, native: Any, q
     stream = {"stream": True, "incremental_output": True} if streamed else {}
     asked = {"model": "qwen-plus", "result_format": "message", **case.official, **stream}
     call = qwen.native.generate.stream if streamed else qwen.native.generate
-    ours = sent(recorder, call, case.prompt, **(case.ours or {}))
+    ours = sent(recorder, call, case.prompt, **case.ours)
     assert ours == sent(recorder, native.Generation.call, **asked)
 
 

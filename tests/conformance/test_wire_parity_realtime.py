@@ -151,7 +151,7 @@ COMMANDS: dict[str, Command] = {
     "newer answer to order": (
         OMNI38,
         lambda sdk: sdk.create_response(["text"], temperature=0),
-        lambda us: us.respond(modalities=["text"], temperature=0),
+        lambda us: us.respond(modalities=["text"], extra={"temperature": 0}),
     ),
     "cancel": (MODEL, lambda sdk: sdk.cancel_response(), lambda us: us.send("response.cancel")),
 }

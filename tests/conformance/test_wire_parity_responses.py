@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import openai
 import pytest
-from parity import sent
+from parity import Case, sent
 
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
@@ -25,14 +25,6 @@ HELLO = {"type": "message", "role": "user", "content": "Hello"}
 
 def tide(port: str):
     """How high the tide is in a port."""
-
-
-class Case(NamedTuple):
-    """One call as each library spells it."""
-
-    official: dict[str, Any]
-    prompt: Any
-    ours: dict[str, Any]
 
 
 def same(prompt: Any = "Hi", **options: Any) -> Case:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from operator import attrgetter
 from typing import Any
 
 import openai
 import pytest
-from test_wire_parity_chat import HI, Case, latest, said
+from parity import HI, Case, sent
 
 import qwenkit as qk
 from qwenkit.protocol.structured import wire_schema
@@ -103,11 +102,9 @@ CALLS: dict[str, tuple[str, str, Case]] = {
 def test_both_say_the_same(name: str, streamed: bool, recorder: Sandbox, official: openai.OpenAI, qwen: qk.Client):
     resource, noun, case = CALLS[name]
     stream: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
-    before = len(recorder.requests)
-    answer = attrgetter(resource)(official).create(**{"model": "qwen-plus", **case.official, **stream})
-    list(answer) if streamed else None
-    theirs, call = latest(recorder, before), getattr(qwen, noun)
-    with contextlib.suppress(qk.SchemaMismatch):  # the prompt says little; what was sent is the question
-        call.stream(case.prompt, **case.ours).finish() if streamed else call(case.prompt, **case.ours)
-    assert said(latest(recorder, before + 1)) == said(theirs)
+    asked = {"model": "qwen-plus", **case.official, **stream}
+    theirs, call = sent(recorder, attrgetter(resource)(official).create, **asked), getattr(qwen, noun)
+    assert theirs == sent(recorder, call.stream if streamed else call, case.prompt, **case.ours)
+    one, two = recorder.requests[-2:]
+    assert one.headers["content-type"] == two.headers["content-type"]
     assert theirs.path == f"/compatible-mode/v1/{resource.replace('.', '/')}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flavours import FLAVOURS, hurried
-from remains import settled, tasks, threads
+from remains import left, settled, tasks, threads
 
 import qwenkit as qk
 from qwenkit.sandbox import Sandbox
@@ -42,7 +42,7 @@ async def client(box: Sandbox) -> AsyncIterator[Any]:
     yield made
     await made.aio.close()
     assert settled(int(box.url.rpartition(":")[2]))
-    assert threads() <= before
+    assert not left(before)
     assert not await tasks()
 
 

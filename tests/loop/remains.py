@@ -55,3 +55,11 @@ def threads() -> set[str]:
     """Names of all threads but the main one and those of the loop's own executor, which looks up host names."""
     others = (thread.name for thread in threading.enumerate() if thread is not threading.main_thread())
     return {name for name in others if not name.startswith("asyncio_")}
+
+
+def left(before: set[str]) -> set[str]:
+    """Threads that were not there before and do not end in a while: a server of the test's own may still be closing."""
+    give_up = time.monotonic() + 5
+    while threads() - before and time.monotonic() < give_up:
+        time.sleep(0.005)
+    return threads() - before

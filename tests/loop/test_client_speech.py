@@ -378,9 +378,8 @@ def test_texts_are_cut_where_a_speaker_breathes(most, text, parts):
     [(MODEL, "a" * 600, "a" * 601), (MODEL, "好" * 300, "好" * 301), ("qwen-tts", "one " * 460, "one " * 470)],
 )
 def test_a_text_is_one_call_up_to_the_limit(model, inside, outside):
-    told: Any = {"voice": "", "language": "", "instructions": "", "model": model, "stream": False, "options": {}}
-    assert len(protocol.order(inside, **told).parts) == 1
-    assert len(protocol.order(outside, **told).parts) == 2
+    assert len(protocol.order(inside, model=model).parts) == 1
+    assert len(protocol.order(outside, model=model).parts) == 2
 
 
 def frame(pcm: bytes, reason: str = "null") -> bytes:

@@ -15,6 +15,7 @@ import pytest
 from flavours import done, opened, pieces
 
 import qwenkit as qk
+from qwenkit import catalogue
 from qwenkit.protocol.realtime.live import SpeakingFold, TranscribingFold, TranslatingFold
 from qwenkit.protocol.realtime.live_settings import hearing, speaking, translating
 from qwenkit.protocol.realtime.machine import Machine
@@ -309,6 +310,32 @@ async def test_who_has_read_to_the_end_cannot_go_on(qwen: Any):
             await done(voice.write("Two."))
 
 
+async def test_what_is_read_to_its_end_is_booked_and_is_the_whole(qwen: Any, client: qk.Client):
+    async with opened(qwen.speech.live(voice="Cherry")) as voice:
+        await done(voice.write("Hello there."))
+        heard = await all_of(voice)
+    row = client.usage[-1]
+    whole = await done(voice.finish())
+    assert (whole is voice.reply, whole.receipt.tries, row.ok, len(heard) > 0) == (True, 1, True, True)
+    assert (len(client.usage), row.request_id) == (1, whole.request_id)
+
+
+@pytest.mark.parametrize("family", ["transcribe", "translate", "speech"])
+def test_for_a_model_that_is_none_one_of_its_kind_is_named(family: str, client: qk.Client):
+    told = {"to": "English"} if family == "translate" else {}
+    with pytest.raises(qk.errors.QwenError) as wrong:
+        getattr(client, family).live(model="qwen9", **told).open()
+    assert catalogue.DEFAULTS[f"{family}_live"] in wrong.value.hint
+    with pytest.raises(qk.errors.QwenError) as wrong:
+        client.realtime.connect(model="qwen9")
+    assert catalogue.DEFAULTS["realtime"] in wrong.value.hint
+
+
+def test_the_help_names_what_is_opened(client: qk.Client):
+    for noun, kind in ((client.transcribe, "Ears"), (client.aio.speech, "AsyncVoice")):
+        assert inspect.signature(noun.live).return_annotation.__name__ == kind
+
+
 async def test_sentences_are_written_down(qwen: Any, client: qk.Client):
     async with opened(qwen.transcribe.live(language="English", context="pier")) as ears:
         await done(ears.append(FERRY))
@@ -346,6 +373,7 @@ async def test_by_hand_sentences_end_where_they_are_committed(qwen: Any):
 
 
 async def test_a_recording_is_listened_to_at_once_and_silence_says_nothing(qwen: Any):
+    assert (await listened(qwen.transcribe.live(turn_detection=None))).text == WORDS, "committed where nobody did"
     eight = await listened(qwen.transcribe.live(rate_hz=8000))
     assert eight.text == WORDS
     nothing = await listened(qwen.transcribe.live(), bytes(32_000), pace=100)
@@ -370,7 +398,7 @@ async def test_three_generations_translate(model: str, qwen: Any):
 
 
 async def test_a_translation_may_be_silent(qwen: Any):
-    reply = await listened(qwen.translate.live(to="zh", speak=False, turn_detection=None), b"")
+    reply = await listened(qwen.translate.live(to="zh", speak=False, turn_detection=None), bytes(6400))
     assert (reply.text, reply.audio) == ("", None)
     reply = await listened(qwen.translate.live(to="zh", speak=False))
     assert reply.text
@@ -475,6 +503,13 @@ async def test_what_cannot_be_sent_is_refused_with_a_cure(qwen: Any):
         await done(voice.write(["a", 3]))
         with pytest.raises(qk.ConfigError, match="only a text"):
             await done(voice.finish())
+    async with opened(qwen.transcribe.live()) as ears:
+        with pytest.raises(qk.ConfigError, match="leave commit"):
+            await done(ears.commit())
+        with pytest.raises(qk.ConfigError, match=r"nothing was sent .* append\(sound\) first"):
+            await all_of(ears)
+        await done(ears.send({"type": "input_audio_buffer.append", "audio": bytes(6400)}))
+        assert (await done(ears.finish())).text == ""
     with pytest.raises(qk.ConfigError, match="pace"):
         await listened(qwen.transcribe.live(), pace=-1)
     with pytest.raises(qk.ConfigError, match="timeout"):

@@ -6,12 +6,15 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import pydoc
 import re
 import signal
 import threading
 import time
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,11 +25,13 @@ from flavours import FLAVOURS, done
 from realtime_faults import Scripted, served
 
 import qwenkit as qk
+from qwenkit.api.realtime import intake
 from qwenkit.catalogue.realtime import realtime
 from qwenkit.errors import BudgetExceeded, ConfigError, InvalidRequest, QwenError, SessionClosed
 
 OMNI = "qwen3.5-omni-plus-realtime"
 FERRY = "The ferry leaves at nine."
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,7 @@ def test_words_sound_and_pictures_are_said_in_one_call(qwen: Any, ferry: qk.Audi
 
     async def main() -> None:
         session = await connected(qwen, flavour, OMNI)
+        session.engine.image_seconds = 0.1
         typed = await done(session.say("What is the capital of France?"))
         assert "Paris" in typed.text
         assert typed.audio.duration > 0.5
@@ -108,6 +114,88 @@ def test_the_service_hears_where_speech_ends(qwen: Any, ferry: qk.Audio, flavour
         await done(session.close())
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("detection", ["server_vad", "semantic_vad"])
+def test_what_is_said_goes_on_with_what_was_appended_before(qwen: Any, ferry: qk.Audio, detection: str) -> None:
+    with qwen.realtime.connect(OMNI, turn_detection=detection) as session:
+
+        def begin() -> None:
+            count = session.call.counts["input_audio_buffer.speech_started"]
+            session.append(ferry)
+            while session.call.counts["input_audio_buffer.speech_started"] == count:
+                time.sleep(0.002)
+
+        begin()
+        whole = session.say(ferry)
+        assert (whole.user, whole.ended, whole.number) == (f"{FERRY} {FERRY}", "completed", 1)
+        begin()
+        typed = session.say("What is 4 + 4?")  # is answered, while the speech goes on
+        assert (typed.user, typed.spoken, "8" in typed.text, typed.number) == ("What is 4 + 4?", False, True, 3)
+        goes_on = session.say(ferry)
+        assert (goes_on.user, goes_on.spoken, goes_on.number) == (f"{FERRY} {FERRY}", True, 2)
+        session.append(ferry)
+        session.append(bytes(2 * 16_000 * 2))  # this one has an end of its own
+        assert session.say(ferry).user == FERRY
+        assert session.engine.fold.current is None
+
+
+@pytest.mark.parametrize("detection", [None, "server_vad"])
+def test_a_picture_that_was_looked_at_is_seen_with_what_is_typed_next(
+    qwen: Any, ferry: qk.Audio, detection: Any
+) -> None:
+    with qwen.realtime.connect(OMNI, turn_detection=detection) as session:
+        for wrong in (3, "none.png"):
+            with pytest.raises(ConfigError):
+                session.look(wrong)
+        assert session.look(np.full((64, 64, 3), (220, 0, 0), np.uint8))  # what was refused was not shown
+        seen = session.say("What do you see?")
+        assert ("red" in seen.text.lower(), seen.spoken, len(seen.images)) == (True, False, 1)
+        spoken = session.say(ferry)
+        assert ("red" in spoken.text.lower(), spoken.user, spoken.images) == (False, FERRY, [])
+
+
+def test_what_came_to_nothing_leaves_no_gap_in_the_numbers(qwen: Any, ferry: qk.Audio) -> None:
+    with qwen.realtime.connect(OMNI) as session:
+        session.append(ferry)
+        session.clear()
+        assert session.say("Hello").number == 1
+
+
+def test_a_slow_tool_is_not_a_silent_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    def set_lamp(on: bool) -> str:
+        """Switch the lamp."""
+        clock = time.perf_counter
+
+        async def tick() -> None:
+            session.engine._ticker.cancel()
+            session.engine._tick()
+
+        with monkeypatch.context() as later:
+            later.setattr(time, "perf_counter", lambda: clock() + 1000)
+            session._portal.call(tick())
+        return "on"
+
+    with served(Scripted(tool=True)) as qwen, qwen.realtime.connect(tools=[set_lamp], timeout=1.0) as session:
+        assert session.say("Lamp!").text == "The lamp is on."
+
+
+def test_the_call_of_a_script_shows_what_its_figures_say(qwen: Any, ferry: qk.Audio) -> None:
+    with qwen.realtime.connect(OMNI, turn_detection="server_vad") as session:
+        turns = [session.say(each) for each in (ferry, ferry, "What is the capital of France?")]
+    call, (first, second, typed) = session.call, turns
+    lanes = call.timeline().lanes
+    you, model = ([(bar.begin, bar.end) for bar in lanes[name]] for name in ("you", "model"))
+    assert [end - begin for begin, end in you] == pytest.approx([ferry.duration] * 2, abs=0.01)
+    pauses = [call.place(turn.moments.first_audio) - end for turn, (_, end) in zip(turns, you, strict=False)]
+    assert pauses == pytest.approx([first.moments.to_audio / 1000, second.moments.to_audio / 1000], abs=0.05)
+    assert model[0][0] == pytest.approx(you[0][1] + pauses[0], abs=0.05)
+    assert you[1][0] >= model[0][1] - 0.001
+    assert model[1][0] == pytest.approx(you[1][1] + pauses[1], abs=0.05)
+    assert call.place(typed.moments.began) == pytest.approx(model[1][0] + second.audio.duration, abs=0.05)
+    said = 2 * ferry.duration + sum(turn.audio.duration for turn in turns) + typed.moments.to_audio / 1000
+    between = you[1][0] - model[0][1] + call.place(typed.moments.began) - (model[1][0] + second.audio.duration)
+    assert call.stereo().duration == pytest.approx(said + sum(pauses) + between, abs=0.1)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -248,12 +336,77 @@ def test_what_is_refused_is_not_held_against_what_comes_next(qwen: Any) -> None:
         with pytest.raises(InvalidRequest, match="voice"):
             session.update(voice="Serena")
         assert session.update(temperature=0.1)["temperature"] == 0.1
-        for wrong in (lambda: session.send({"type": "nope"}), lambda: session.on(3), lambda: session.turn()):
+        for wrong in (lambda: session.send({"nope": 1}), lambda: session.on(3), lambda: session.turn()):
             with pytest.raises(ConfigError):
                 wrong()
         waits: list[Any] = []
         session.on(lambda event: waits.append(event) or next(session.turns()))
         assert session.say("Hello").ended == "completed"  # a callback that waits for its own session is refused
+
+
+MISTAKES: list[tuple[Any, str]] = [
+    (lambda s: s.say("Hello", wiat=True), "did you mean 'wait'"),
+    (lambda s: s.say(), "session.say(what, images=…"),
+    (lambda s: s.say(bytes(6400), pace="fast"), "None at once"),
+    (lambda s: s.say("Hello", voice="Cherry"), "session.update(voice=…) sets it"),
+    (lambda s: s.say("Hello", instuctions="Be brief."), "did you mean 'instructions'"),
+    (lambda s: s.say("Hello", instructions=3), 'system="Be brief."'),
+    (lambda s: s.respond(modalities="sound"), '["text"] to read only'),
+    (lambda s: s.say("https://example.com/a.wav"), "qwen.fetch(qk.Audio.of(url))"),
+    (lambda s: s.say("https://example.com/a.wav?key=1"), "qwen.fetch(qk.Audio.of(url))"),
+    (lambda s: s.say(str(DATA / "chart.png")), "WAV, MP3"),
+    (lambda s: next(s.turns()), "wait=False"),
+    (lambda s: next(s.turn()), "wait=False"),
+    (lambda s: s.append(), "session.append(sound)"),
+    (lambda s: s.save(pth="call.wav"), "did you mean 'path'"),
+    (lambda s: s.send({"nope": 1}), 'send("response.create"'),
+    (lambda s: s.on(3), "session.on(lambda"),
+    (lambda s: s.on("response.done", 3), "session.on(lambda"),
+    (lambda s: s.on("respons.done", print), "did you mean 'response.done'"),
+    (lambda s: s.on("done", print), 'such as "response.done"'),
+    (lambda s: s.add(3), "a dict as on the wire"),
+    (lambda s: s.approve(3), "or its id"),
+    (lambda s: s.commit(), "append() or write() first"),
+    (lambda s: (s.update(turn_detection="server_vad"), s.commit()), "leave commit() out"),
+]
+
+
+def test_every_mistake_has_a_cure_and_a_session_its_help(qwen: Any) -> None:
+    with qwen.realtime.connect() as session:
+        for wrong, cure in MISTAKES:
+            with pytest.raises((ConfigError, InvalidRequest)) as told:
+                wrong(session)
+            assert cure in told.value.hint, str(told.value)
+        for noun, name, option in ((session, "say", "images"), (qwen.aio.images, "submit", "prompt")):
+            assert option in pydoc.plain(pydoc.render_doc(getattr(noun, name)))
+        assert not [
+            name for each in (qwen, qwen.chat, qwen.transcribe, session) for name in dir(each) if name.isupper()
+        ]
+
+
+async def test_the_wrong_kind_of_with_is_told_which_is_right(qwen: Any) -> None:
+    for open in (lambda client: client.realtime.connect(), lambda client: client.speech.live()):
+        with pytest.raises(ConfigError, match="use async with"), open(qwen.aio):
+            raise AssertionError
+        with pytest.raises(ConfigError, match="use with"):
+            async with open(qwen):
+                raise AssertionError
+
+
+def test_events_of_one_type_are_called_for_and_a_dict_is_sent(
+    qwen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with qwen.realtime.connect() as session:
+        types: list[str] = []
+        session.on("response.done", lambda event: types.append(event.type))
+        session.send({"type": "response.create", "response": {"instructions": "Be brief."}})
+        for _ in session.turn():
+            pass
+        assert types == ["response.done"]
+        assert session.save().name == session.save(tmp_path).name == "call.wav"
+        assert (tmp_path / "call.wav").stat().st_size > 1000
+    assert "qwen3-omni-flash-realtime: no list price known" in repr(qwen.usage) or "models: no list" in repr(qwen.usage)
 
 
 def test_bytes_that_are_appended_are_samples_whatever_they_look_like() -> None:
@@ -282,6 +435,54 @@ def test_calls_can_be_answered_by_hand() -> None:
         session.tool_result(turn.calls[0], {"on": True})
         assert turn.runs[0].result == '{"on":true}' or turn.runs[0].result
         assert session.respond(wait=True).text == "The lamp is on."
+
+
+class Noted(Scripted):
+    """The first answer is a call that the service carries out itself."""
+
+    async def _call(self, line: Any, id: str) -> None:
+        self.tool = False
+        call = {"id": "item_m", "type": "mcp_call", "name": "find", "arguments": "{}", "output": "Pier two."}
+        await faults.say(line, "response.output_item.done", response_id=id, item=call)
+        await faults.say(line, "response.done", response={"id": id, "status": "completed", "output": [call]})
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_an_answer_follows_what_the_service_did_itself(flavour: str) -> None:
+    async def main(qwen: Any, run_tools: bool) -> Any:
+        session = await connected(qwen, flavour, run_tools=run_tools)
+        turn = await done(session.say("Where does it leave?"))
+        await done(session.close())
+        return turn
+
+    for goes_on, text in ((True, "The lamp is on."), (False, "")):
+        with served(Noted(tool=True)) as qwen:
+            turn = asyncio.run(main(qwen, goes_on))
+            assert (turn.text, turn.ended, [run.result for run in turn.runs]) == (text, "completed", ["Pier two."])
+            assert len(turn.response_ids) == 1 + goes_on
+
+
+def test_what_is_no_sound_is_refused_by_its_name(qwen: Any) -> None:
+    picture = qk.Image.of(np.zeros((8, 8, 3), np.uint8))
+    refused = {picture.bytes: "PNG", intake.jpeg(picture, None): "JPEG", b"abc": "3 bytes are no 16-bit samples"}
+    with qwen.realtime.connect() as session, qwen.transcribe.live() as ears:
+        for given, told in refused.items():
+            for each in (session, ears):
+                with pytest.raises(ConfigError, match=told):
+                    each.append(given)
+        ears.append(bytes(320))
+
+
+def test_an_idle_end_promises_no_option_that_there_is_not() -> None:
+    idle = faults.closes(1007, "Your session was closed because no response was generated for 180 seconds.")
+    for opens, promised in (
+        (lambda qwen: qwen.realtime.connect(), True),
+        (lambda qwen: qwen.speech.live().open(), False),
+    ):
+        with served(Scripted("before updated", idle, times=99)) as qwen:
+            with pytest.raises(SessionClosed, match="it was idle") as ended:
+                opens(qwen)
+            assert ("reconnect" in str(ended.value)) is promised
 
 
 def test_rounds_of_tools_are_counted() -> None:
@@ -356,6 +557,9 @@ def test_settings_change_in_the_open_session(qwen: Any) -> None:
         {"turn_detection": "psychic"},
         {"timeout": 0},
         {"max_rounds": 0},
+        {"run_tools": "no"},
+        {"reconnect": 1},
+        {"speak": "no"},
         {"tempo": 1},
     ],
 )
@@ -391,12 +595,16 @@ def test_a_picture_is_made_small_enough_and_a_camera_slow_enough(qwen: Any) -> N
             "input_audio_buffer.append",
             "input_image_buffer.append",
         ]
-        from qwenkit.api.realtime import intake
-
         small = intake.jpeg(noise, facts)
         assert len(small) * 4 / 3 <= facts.image_kilobytes * 1024
         assert max(qk.Image.of(small).size) <= 1280
         assert intake.jpeg(small, facts) == small
+        session.engine.image_seconds = 0.15
+        assert len(session.say("What do you see?", images=[small, small]).images) == 3
+        shown = [
+            each.at for each in wire[0].events if each.sent and faults.kind(each.data) == "input_image_buffer.append"
+        ]
+        assert min(later - earlier for earlier, later in pairwise(shown)) > 0.14
 
 
 def test_a_trace_shows_the_frames_both_ways_with_sound_cut_short(qwen: Any, ferry: qk.Audio) -> None:

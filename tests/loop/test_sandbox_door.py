@@ -8,6 +8,7 @@ import socket
 
 import httpx
 import pytest
+from bare_sandbox import Clock, bare
 
 from qwenkit.sandbox import Sandbox
 
@@ -23,8 +24,7 @@ def box():
 
 @pytest.fixture
 def client(box):
-    headers = {"Authorization": f"Bearer {box.key}"}
-    with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as open_client:
+    with bare(box) as open_client:
         yield open_client
 
 
@@ -97,13 +97,6 @@ def test_a_page_of_this_machine_may_ask(client):
 def test_it_listens_on_the_loopback_interface_only(box):
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.2", int(box.url.rpartition(":")[2]))) != 0
-
-
-class Clock:
-    now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_temporary_key_works_until_it_expires():

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bare_sandbox import bare
 
 from qwenkit.sandbox import Sandbox
 from qwenkit.sandbox.faults import Fault, parse
@@ -25,8 +26,7 @@ def box():
 
 @pytest.fixture
 def client(box):
-    headers = {"Authorization": f"Bearer {box.key}"}
-    with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as open_client:
+    with bare(box) as open_client:
         yield open_client
     box.clear_faults()
 

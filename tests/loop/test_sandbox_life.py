@@ -11,6 +11,7 @@ import threading
 
 import httpx
 import pytest
+from bare_sandbox import bare
 
 from qwenkit.sandbox import Sandbox
 from qwenkit.sandbox.server import _bind
@@ -123,8 +124,7 @@ def test_a_forgotten_sandbox_stops_by_itself(sandbox_threads):
 
 def test_it_stops_in_the_middle_of_a_stream_and_of_a_slow_answer(sandbox_threads):
     box = Sandbox(pace=2).start()
-    headers = {"Authorization": f"Bearer {box.key}"}
-    with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as client:
+    with bare(box) as client:
         box.fault("slow:30")
         broken: list[BaseException] = []
 

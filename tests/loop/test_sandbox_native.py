@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from bare_sandbox import Clock, bare
 
 from qwenkit.sandbox import Sandbox
 
@@ -34,24 +35,18 @@ TOOL = {
         },
     },
 }
-
-
-class Clock:
-    now = 1770084672.013
-
-    def __call__(self) -> float:
-        return self.now
+DAY = 1770084672.013
 
 
 @pytest.fixture(scope="module")
 def clock() -> Clock:
-    return Clock()
+    return Clock(DAY)
 
 
 @pytest.fixture(autouse=True)
 def day(clock: Clock) -> None:
     """Every test begins at the same moment, whatever became of the one before it."""
-    clock.now = Clock.now
+    clock.now = DAY
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +57,7 @@ def box(clock: Clock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(box: Sandbox) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {box.key}"}
-    with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as open_client:
+    with bare(box) as open_client:
         yield open_client
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bare_sandbox import Clock
 from socket_talk import FINISH, Json, dial, errors, frame_of, of, read, talk, types, update
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
@@ -18,16 +19,6 @@ from qwenkit.sandbox import Sandbox
 OMNI, TTS, ASR = "qwen3.5-omni-plus-realtime", "qwen3-tts-flash-realtime", "qwen3-asr-flash-realtime"
 TRANSLATE, LIMITED = "qwen3.5-livetranslate-flash-realtime", "qwen3.8-omni-flash-realtime"
 FAMILIES = (OMNI, TTS, ASR, TRANSLATE, "qwen3.8-livetranslate-flash-realtime")
-
-
-class Clock:
-    """A clock that is wound by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="module")

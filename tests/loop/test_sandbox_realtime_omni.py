@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from websockets.sync.client import connect
+from socket_talk import Json, dial
 
 from qwenkit import catalogue
 from qwenkit.sandbox import Sandbox
@@ -28,7 +28,6 @@ from qwenkit.sandbox.voice import said
 PLUS, FLASH38, FLASH3 = "qwen3.5-omni-plus-realtime", "qwen3.8-omni-flash-realtime", "qwen3-omni-flash-realtime"
 TURBO, AUDIO = "qwen-omni-turbo-realtime", "qwen-audio-3.0-realtime-plus"
 RATE = 16_000
-Json = dict[str, Any]
 WEATHER = {
     "type": "function",
     "function": {
@@ -55,10 +54,7 @@ class Talk:
     """A client that writes down everything it is told."""
 
     def __init__(self, box: Sandbox, model: str = PLUS, **session: Any) -> None:
-        url = f"{box.url.replace('http', 'ws')}/api-ws/v1/realtime?model={model}"
-        headers = {"Authorization": f"Bearer {box.key}"}
-        self._opening = connect(url, additional_headers=headers, max_size=None, compression=None)
-        self._session = session
+        self._opening, self._session = dial(box, model), session
         self.frames: list[str | bytes] = []
         self.log: list[Json] = []
 

@@ -19,6 +19,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from bare_sandbox import bare
 
 from qwenkit.sandbox import Sandbox, hearing
 from qwenkit.sandbox.ears import Heard, HeardSentence, Undecodable
@@ -70,8 +71,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def say(sandbox: Sandbox) -> Iterator[Any]:
-    headers = {"Authorization": f"Bearer {sandbox.key}"}
-    with httpx.Client(base_url=sandbox.url, headers=headers, trust_env=False, timeout=30, verify=False) as client:
+    with bare(sandbox, timeout=30, verify=False) as client:
         yield lambda path, body, **more: client.post(path, json=body, headers=more)
 
 

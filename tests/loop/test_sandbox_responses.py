@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bare_sandbox import DOT, Clock, bare
 
 from qwenkit.sandbox import Sandbox
 
@@ -22,18 +23,6 @@ OPENING_KEYS = {"id", "object", "created_at", "status", "model", "output", "tool
 OPENING_KEYS |= {"parallel_tool_calls"}
 LIVE_KEYS = OPENING_KEYS | {"background", "completed_at", "frequency_penalty", "max_output_tokens", "metadata"}
 LIVE_KEYS |= {"presence_penalty", "reasoning", "service_tier", "store", "temperature", "top_logprobs", "top_p", "usage"}
-DOT = (  # a picture of 12 x 12 pixels
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAwAAAAMAQMAAABsu86kAAAAA1BMVEUAAACnej3aAAAAC0lEQVR42mNg"
-    "IAwAACQAASXCqOMAAAAASUVORK5CYII="
-)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +43,7 @@ def base(request):
 
 @pytest.fixture
 def client(box):
-    headers = {"Authorization": f"Bearer {box.key}"}
-    with httpx.Client(base_url=box.url, headers=headers, trust_env=False, timeout=20) as open_client:
+    with bare(box, timeout=20) as open_client:
         yield open_client
 
 
@@ -139,11 +127,9 @@ def test_the_id_is_made_from_the_request_id(client):
 def test_the_same_seed_gives_the_same_bytes(clock):
     said = []
     for _ in range(2):
-        with Sandbox(key="sk-same", clock=clock) as twin:
-            headers = {"Authorization": "Bearer sk-same"}
-            with httpx.Client(base_url=twin.url, headers=headers, trust_env=False) as one:
-                said.append([post(one, "When do spring tides return?", tools=[{"type": "web_search"}], stream=True)])
-                said[-1].append(one.post(f"{NEW}/conversations", json={"items": [{"role": "user", "content": "x"}]}))
+        with Sandbox(key="sk-same", clock=clock) as twin, bare(twin) as one:
+            said.append([post(one, "When do spring tides return?", tools=[{"type": "web_search"}], stream=True)])
+            said[-1].append(one.post(f"{NEW}/conversations", json={"items": [{"role": "user", "content": "x"}]}))
     assert [each.content for each in said[0]] == [each.content for each in said[1]]
 
 
@@ -287,15 +273,13 @@ def test_a_stream_is_stored_when_its_last_event_is_read(client):
 
 
 def test_a_stream_that_was_left_is_not_stored():
-    with Sandbox(key="sk-slow", pace=20) as slow:
-        headers = {"Authorization": "Bearer sk-slow"}
-        with httpx.Client(base_url=slow.url, headers=headers, trust_env=False) as one:
-            told = {"model": "qwen3.7-plus", "input": "Write a story about a lighthouse", "stream": True}
-            with one.stream("POST", f"{NEW}/responses", json=told) as answer:
-                data = next(line for line in answer.iter_lines() if line.startswith("data:"))
-                name = json.loads(data[5:])["response"]["id"]
-                refused(one.get(f"{NEW}/responses/{name}"), 404)
+    with Sandbox(key="sk-slow", pace=20) as slow, bare(slow) as one:
+        told = {"model": "qwen3.7-plus", "input": "Write a story about a lighthouse", "stream": True}
+        with one.stream("POST", f"{NEW}/responses", json=told) as answer:
+            data = next(line for line in answer.iter_lines() if line.startswith("data:"))
+            name = json.loads(data[5:])["response"]["id"]
             refused(one.get(f"{NEW}/responses/{name}"), 404)
+        refused(one.get(f"{NEW}/responses/{name}"), 404)
 
 
 # Rules
@@ -850,11 +834,9 @@ def test_a_conversation_has_limits(client, base, body):
 
 def test_what_is_said_outlives_a_restart(tmp_path):
     for ask, wanted in (("My name is Ada.", ""), ("What is my name?", "Ada")):
-        with Sandbox(key="sk-kept", data=tmp_path / "kept.db", seed=0) as kept:
-            headers = {"Authorization": "Bearer sk-kept"}
-            with httpx.Client(base_url=kept.url, headers=headers, trust_env=False) as one:
-                if not wanted:
-                    name = make(one)["id"]
-                else:
-                    assert make(one)["id"] != name  # the same seed counts from one again
-                assert wanted in text(create(one, ask, conversation=name))
+        with Sandbox(key="sk-kept", data=tmp_path / "kept.db", seed=0) as kept, bare(kept) as one:
+            if not wanted:
+                name = make(one)["id"]
+            else:
+                assert make(one)["id"] != name  # the same seed counts from one again
+            assert wanted in text(create(one, ask, conversation=name))

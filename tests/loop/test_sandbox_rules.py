@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bare_sandbox import DOT
 
 from qwenkit.sandbox import Sandbox
 
@@ -14,10 +15,6 @@ ASK = [{"role": "user", "content": "Hello"}]
 TOOL = {"type": "function", "function": {"name": "rain_now", "parameters": {"type": "object", "properties": {}}}}
 FORCED = {"type": "function", "function": {"name": "rain_now"}}
 PARTIAL = [*ASK, {"role": "assistant", "content": "Well,", "partial": True}]
-DOT = (  # a picture of 12 x 12 pixels
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAwAAAAMAQMAAABsu86kAAAAA1BMVEUAAACnej3aAAAAC0lEQVR42mNg"
-    "IAwAACQAASXCqOMAAAAASUVORK5CYII="
-)
 IMAGE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": DOT}}]}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "r", "schema": {"type": "object"}}}
 

@@ -51,8 +51,9 @@ def post(where: dict[str, str], path: str = CHAT, **headers: str) -> httpx.Respo
 def test_with_json_it_prints_one_line_and_serves_until_told_to_end(end):
     with served("--port", "0", "--key", "sk-room", "--json") as process:
         where = line(process)
-        assert list(where) == ["url", "key"]
+        assert list(where) == ["url", "key", "access_key_id", "access_key_secret", "workspace", "apps"]
         assert where["key"] == "sk-room"
+        assert set(where["apps"]) == {"tutor", "documents", "workflow"}
         assert post(where).status_code == 200
         process.send_signal(end)
         rest, errors = process.communicate(timeout=10)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bare_sandbox import bare
 
 from qwenkit.sandbox import Sandbox
 
@@ -83,7 +84,7 @@ def replaced(body: dict[str, Any], way: list[Any], junk: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", GOOD)
 def test_junk_anywhere_in_a_body_is_answered_and_never_breaks_the_sandbox(box: Sandbox, path: str):
-    with httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {box.key}"}) as client:
+    with bare(box) as client:
         for way in places(GOOD[path]):
             for junk in JUNK:
                 sent = json.dumps(replaced(GOOD[path], way, junk)).encode("utf-8", "surrogatepass")
@@ -94,7 +95,7 @@ def test_junk_anywhere_in_a_body_is_answered_and_never_breaks_the_sandbox(box: S
 
 
 def test_a_good_body_is_a_good_body(box: Sandbox):
-    with httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {box.key}"}) as client:
+    with bare(box) as client:
         statuses = [client.post(path, json=body).status_code for path, body in GOOD.items()]
     assert statuses == [200, 200, 400, 200, 400]  # two hold a picture that is none
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from bare_sandbox import bare
 
 from qwenkit import catalogue
 from qwenkit.sandbox import Sandbox
@@ -34,8 +35,7 @@ def box():
 
 @pytest.fixture
 def client(box):
-    headers = {"Authorization": f"Bearer {box.key}"}
-    with httpx.Client(base_url=box.url, headers=headers, trust_env=False) as open_client:
+    with bare(box) as open_client:
         yield open_client
 
 
@@ -183,7 +183,7 @@ def cached(client: httpx.Client, messages: list[dict[str, Any]], **body: Any) ->
 
 
 def test_a_repeated_beginning_of_a_prompt_is_a_cache_hit():
-    with Sandbox() as box, httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {box.key}"}) as client:
+    with Sandbox() as box, bare(box) as client:
         first = [{"role": "system", "content": LONG}, {"role": "user", "content": "When does it leave?"}]
         second = [{"role": "system", "content": LONG}, {"role": "user", "content": "And when is it back?"}]
         assert cached(client, first) == {"cached_tokens": 0}
@@ -201,7 +201,7 @@ def test_a_marked_part_is_written_to_the_cache_and_read_for_five_minutes():
     messages = [{"role": "system", "content": [marked]}, *ASK]
     with (
         Sandbox(clock=lambda: now[0]) as box,
-        httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {box.key}"}) as client,
+        bare(box) as client,
     ):
         written = cached(client, messages)
         size = written["cache_creation_input_tokens"]
@@ -223,7 +223,7 @@ def test_a_marked_part_is_written_to_the_cache_and_read_for_five_minutes():
 def test_a_pace_spreads_the_stream_and_each_event_leaves_at_once():
     with (
         Sandbox(pace=100) as box,
-        httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {box.key}"}) as client,
+        bare(box) as client,
     ):
         body = {"model": "qwen-plus", "messages": ASK, "stream": True}
         with client.stream("POST", CHAT, json=body) as response:
@@ -247,7 +247,7 @@ def test_a_client_that_leaves_ends_its_stream(monkeypatch):
     monkeypatch.setattr(route, "paced", watched)
     with (
         Sandbox(pace=1) as box,
-        httpx.Client(base_url=box.url, headers={"Authorization": f"Bearer {box.key}"}) as client,
+        bare(box) as client,
     ):
         with client.stream("POST", CHAT, json={"model": "qwen-plus", "messages": ASK, "stream": True}) as response:
             next(response.iter_lines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -58,7 +59,7 @@ def told(voice: Any, kind: str) -> list[Any]:
 
 
 def test_a_recording_is_a_microphone_and_leaves_a_call(qwen: qk.Client, question: qk.Audio, tmp_path: Path):
-    voice = qk.VoiceSession(qwen, microphone=question, instructions=FACTS, pace=20.0)
+    voice = qk.VoiceSession(qwen, microphone=question, instructions=FACTS, pace=20.0, silence_ms=3000)
     assert repr(voice) == "VoiceSession(idle, 0 turns)"
     (turn,) = voice.wait(30)
     assert (turn.user, turn.text, turn.ended) == (ASKED, "The museum opens at ten on Sunday.", "completed")
@@ -118,16 +119,22 @@ def test_who_types_is_answered_and_may_read_the_events(voice: Any):
 def test_a_held_button_is_a_turn_and_hands_free_comes_back(voice: Any, question: qk.Audio):
     voice.start()
     until(lambda: voice.state == "live")
+    voice._heard({"kind": "mic", "number": 0}, [bytes(PIECE)])
     voice._heard({"kind": "mode", "hands_free": False}, [])
-    until(lambda: voice._session.manual)
+    until(lambda: voice._link.session.manual)
+    until(lambda: any(event.type == "input_audio_buffer.cleared" for event in voice.events))
+    voice._heard({"kind": "mic", "number": 1}, [bytes(PIECE)])  # the page had not heard of that yet
+    until(lambda: voice._link.received == 2)
+    voice._link.session.update(temperature=0.5)  # a round trip behind it
+    assert voice._link._engine.fold.current is None
     voice.feed(question)
     assert [turn.user for turn in voice.wait(30)] == [ASKED]
     for on in (True, False):  # a button that is only tapped asks nothing
         voice._heard({"kind": "talk", "on": on}, [])
-    until(lambda: any(event.type == "input_audio_buffer.cleared" for event in voice.events))
+    until(lambda: sum(event.type == "input_audio_buffer.cleared" for event in voice.events) == 2)
     assert len(voice.turns) == 1
     voice._heard({"kind": "mode", "hands_free": True}, [])
-    until(lambda: not voice._session.manual)
+    until(lambda: not voice._link.session.manual)
 
 
 def test_without_a_page_the_clock_says_what_was_heard(qwen: qk.Client, question: qk.Audio):
@@ -164,10 +171,73 @@ def test_what_stands_in_for_a_microphone_is_not_mixed_with_it(voice: Any, questi
     assert turn.user == ASKED
 
 
-@pytest.mark.parametrize("wrong", [{"voice": "Chery"}, {"temprature": 1}, {"pace": 0}, {"threshold": 7}])
-def test_wrong_options_are_refused_before_anything_is_opened(qwen: qk.Client, wrong: Any):
+def test_a_file_comes_in_parts_and_ends_where_one_types(voice: Any, question: qk.Audio, tmp_path: Path):
+    file = question.save(tmp_path / "q.wav").read_bytes()
+    voice._heard({"kind": "file", "page": "one", "name": "q.wav", "at": 0, "more": True}, [file[:5000]])
+    until(lambda: told(voice, "taken"))
+    voice._link._pace = 0.2
+    voice._heard({"kind": "file", "page": "one", "name": "q.wav", "at": 5000}, [file[5000:]])
+    until(lambda: voice._panel.playing == "q.wav")
+    assert [content["page"] for content, _ in told(voice, "taken")] == ["one", "one"]
+    voice._heard({"kind": "text", "text": "How much does the blue umbrella cost?"}, [])
+    (turn,) = until(lambda: voice.turns)
+    assert (turn.spoken, voice._panel.playing, len(voice._link._feed)) == (False, "", 0)
+
+
+def test_only_the_page_that_holds_the_microphone_is_heard(voice: Any):
+    voice.start()
+    until(lambda: voice.state == "live")
+    heard: list[bytes] = []
+    voice._link._engine.append, voice._panel.owner = heard.append, "one"
+    for page in ("two", "one"):
+        voice._heard({"kind": "mic", "page": page, "number": 0}, [bytes(PIECE)])
+    until(lambda: voice._link.received == 2)
+    until(lambda: heard)
+    assert heard == [bytes(PIECE)]
+
+
+def test_a_silent_recording_is_told_of(qwen: qk.Client):
+    voice = qk.VoiceSession(qwen, microphone=qk.Audio(bytes(16_000), rate_hz=16_000), pace=20.0)
+    with pytest.raises(qk.InvalidRequest, match="heard no speech"):
+        voice.wait(30)
+    assert "heard no speech" in voice._panel.problem
+    voice.stop()
+
+
+def test_a_session_that_was_forgotten_ends(qwen: qk.Client):
+    forgotten = qk.VoiceSession(qwen).start()
+    until(lambda: forgotten.state == "live")
+    thread, session = forgotten._thread, forgotten._link.session
+    forgotten = qk.VoiceSession(qwen)  # as a cell does that is run again
+    gc.collect()
+    thread.join(20)
+    assert (thread.is_alive(), session.closed, forgotten.state) == (False, True, "idle")
+
+
+def test_a_cell_that_is_run_again_ends_what_it_showed(qwen: qk.Client, monkeypatch: pytest.MonkeyPatch):
+    run = {"msg_id": "1"}
+    shell = type("Shell", (), {"parent_header": {"header": run, "metadata": {"cellId": "two"}}})
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
+    old, other, new = (qk.VoiceSession(qwen) for _ in range(3))
+    for each in (old, other):
+        each.start()
+        each._ipython_display_()
+    until(lambda: (old.state, other.state) == ("live", "live"))
+    run["msg_id"] = "2"
+    other._ipython_display_()
+    new._ipython_display_()
+    assert (old.state, other.state) == ("ended", "live")
+    other.stop()
+
+
+WRONG = [("voice", "Chery"), ("temprature", 1), ("pace", 0), ("threshold", 7), ("timeout", "x"), ("respond", False)]
+
+
+@pytest.mark.parametrize(("name", "value"), [*WRONG, ("max_rounds", 0)])
+def test_wrong_options_are_refused_before_anything_is_opened(qwen: qk.Client, name: str, value: Any):
     with pytest.raises(qk.ConfigError):
-        qk.VoiceSession(qwen, **wrong)
+        qk.VoiceSession(qwen, **{name: value})
 
 
 def test_a_session_that_cannot_open_says_why_and_may_be_tried_again(qwen: qk.Client):
@@ -192,6 +262,7 @@ def test_a_session_that_the_service_ends_says_why():
         assert "good standing" in voice._panel.problem
         with pytest.raises(qk.SessionClosed, match="good standing"):
             voice.wait(20)
+        assert "good standing" in str(voice)
 
 
 @pytest.mark.parametrize("nobody", [None, object(), "client"])
@@ -210,7 +281,7 @@ def test_a_handler_only_hands_over(voice: Any):
 
 
 def test_the_page_never_reads_what_is_said_as_markup():
-    assert "innerHTML" not in script("sound.js", "worklets.js", "voice.js", "panel.js")
+    assert "innerHTML" not in script("sound.js", "devices.js", "worklets.js", "voice.js", "panel.js")
 
 
 def test_kernel_sockets_do_not_wait():

@@ -194,6 +194,7 @@ def test_what_does_not_fit_into_memory_is_read_in_parts(monkeypatch: pytest.Monk
      (lambda: Audio.open(None), "path of the sound cannot be None"),
      (lambda: Audio(np.array([0.1, np.nan]), RATE), "1 of the samples are NaN → numpy.nan_to_num"),
      (lambda: Audio(tone(), RATE).clip("0", "1"), r"a part from '0' s to '1' s is none → audio.clip"),
+     (lambda: Audio.open(Path(__file__).parents[2] / "data" / "chart.png"), "holds no sound, it is image/png"),
      (lambda: Audio.open("none.wav"), "does not exist")],
 )  # fmt: skip
 def test_what_cannot_be_is_told_in_one_line(doing, told):

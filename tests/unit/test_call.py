@@ -63,6 +63,25 @@ def test_a_live_call_has_both_voices_where_they_were_and_drops_what_was_cut_off(
     assert [round(each, 1) for each in heard + spoken] == [1, 0, 0, 1, 0, 1]
 
 
+def test_silence_behind_a_question_is_nobody_s_and_what_follows_stands_where_the_figures_say():
+    call, talked = Call(), []
+    for at in (1.0, 3.0):
+        call.heard(tone(2, YOU), at)
+        call.padded(bytes(64_000), at)
+        for name, place, told in (("started", 100, at + 0.2), ("stopped", 2_100, at + 0.9)):
+            ms = {f"audio_{'start' if name == 'started' else 'end'}_ms": place + (4_000 if at > 2 else 0)}
+            call.add(SpeechEvent(type=f"input_audio_buffer.speech_{name}", at=told, **ms))
+        call.spoken(tone(1, MODEL), at + 1.0)
+        talked.append(at + 1.5)
+    call.sent("conversation.item.create", talked[-1])
+    lanes = call.timeline().lanes
+    assert [span for bar in lanes["you"] for span in (bar.begin, bar.end)] == pytest.approx([1, 3, 4.1, 6.1], abs=0.01)
+    assert [bar.begin for bar in lanes["model"]] == pytest.approx([3.1, 6.2], abs=0.01)
+    assert [each for span in call.speech for each in span] == pytest.approx([1.1, 3, 4.2, 6.1], abs=0.01)
+    assert call.place(talked[-1]) == pytest.approx(7.2, abs=0.01)
+    assert call.stereo().duration == pytest.approx(6.2, abs=0.02)
+
+
 def test_what_a_script_sends_in_no_time_lies_in_the_order_of_a_talk():
     call = Call()
     for at in (1.0, 1.2):

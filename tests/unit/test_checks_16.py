@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ def test_right_answers_pass(number: str, answer: Any):
             ),
             "no part of its answer",
         ),
+        ("16.3", SimpleNamespace(turns=[SPOKEN, TYPED]), "session.turns"),
         ("16.3", [SPOKEN], "Two turns"),
         ("16.3", ["When?", "Thanks."], "session.turns"),
         ("16.3", [TYPED, SPOKEN], "first turn is spoken"),

@@ -27,6 +27,10 @@ def careless(turns: list[Any]) -> float:
     return sum(turn.played_ms / 1000 if turn.played_ms else turn.audio.duration for turn in turns)
 
 
+def rash(turns: list[Any]) -> float:
+    return sum(turn.audio.duration if turn.played_ms is None else turn.played_ms / 1000 for turn in turns)
+
+
 BOTH = ["What is the capital of France? How many days has a leap year?"]
 
 
@@ -49,6 +53,7 @@ def test_right_answers_pass(number: str, answer: list[Any]):
         ("17.2", [lambda turns: None], "nothing yet"),
         ("17.2", [len], "Without played_ms"),
         ("17.2", [careless], "0 ms is a number"),
+        ("17.2", [rash], "`turn.audio` is None"),
         ("17.3", ["800", BOTH], "whole number"),
         ("17.3", [1500, BOTH], "200 to 1000"),
         ("17.3", [200, ["What is the capital", "of France?"]], "pause for breath"),

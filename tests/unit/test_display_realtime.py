@@ -93,13 +93,14 @@ def test_the_card_of_a_call_tells_its_story_plays_it_and_is_small(card: dict[str
 def test_a_reader_without_pictures_or_styles_has_all_of_it(card: dict[str, str]):
     drawings = re.findall(r"<svg[^>]*>", card["text/html"])
     assert all('role="img"' in each and re.search(r'aria-label="[^"]+"', each) for each in drawings)
-    assert len(drawings) == 5
+    assert len(drawings) == 6
     waits = re.search(r'<div class="qk-waits">.*?</div></div>', card["text/html"], re.S)
     assert waits is not None
     rows = re.findall(r"<tr>(.*?)</tr>", waits[0], re.S)
     assert re.findall(r"<th[^>]*>([^<]+)", rows[0]) == ["turn", "from the end of your turn, in ms", *STAGES]
-    figures = [re.findall(r'qk-volatile">([\d,]+)<', row) for row in rows[1:]]
+    figures = [re.findall(r'qk-volatile">([\d,]+)<', row) for row in rows[1:-1]]
     assert figures == [["200", "250", "400"]] * 3
+    assert re.findall(r">(\d+)</text>", rows[-1]) == ["0", "100", "200", "300"]  # one scale for all of them
 
 
 def test_another_run_of_the_same_story_is_the_same_to_a_comparison(card: dict[str, str]):
@@ -133,6 +134,9 @@ def test_a_turn_has_both_sounds_its_wait_and_its_bill():
     assert ("Sound of 4.9 s" in shown["text/html"], "Sound of 2.9 s" in cut["text/html"]) == (True, True)
     silent = bundle(turn(1, 0.0, text="", ended="completed", said=b"", pcm=bytearray(), spoken=False, user="hi"))
     assert silent["text/plain"] == "you: hi\nmodel: (nothing)"
+    seen = turn(1, 0.0, user="hi", said=b"", spoken=False, images=[b"jpeg"], emotion="neutral")
+    assert "typed, with silence for its pictures" in bundle(seen)["text/html"]
+    assert "neutral" not in bundle(seen)["text/html"]
     assert "<audio" not in silent["text/html"]
     asked = bundle(turn(1, 0.0, user="hi", calls=[WEATHER], ended="completed", said=b"", pcm=bytearray()))
     assert 'weather({"city": "Oslo"}) (not carried out)' in asked["text/plain"]
@@ -142,12 +146,12 @@ def test_a_turn_has_both_sounds_its_wait_and_its_bill():
 @pytest.mark.parametrize(
     ("ended", "told"),
     [("", "It goes on."), ("interrupted", "You interrupted it."), ("cancelled", "It was cancelled."),
-     ("incomplete", "before it was complete"), ("failed", "It failed. the &lt;voice&gt; is not known"),
-     ("lost", "connection was lost"), ("new_way", "It ended: new_way."), ("completed", None)],
+     ("incomplete", "before it was complete"), ("failed", "It failed: the &lt;voice&gt; is not known."),
+     ("lost", "It was cut off: the connection broke."), ("new_way", "It ended: new_way."), ("completed", None)],
 )  # fmt: skip
 def test_each_way_to_end_is_said(ended: str, told: str | None):
-    error = "the <voice> is not known" if ended == "failed" else ""
-    shown = bundle(turn(1, 0.0, text="A", ended=ended, error=error, said=b"", pcm=bytearray()))
+    errors = {"failed": "the <voice> is not known", "lost": "the session is over: the connection broke"}
+    shown = bundle(turn(1, 0.0, text="A", ended=ended, error=errors.get(ended, ""), said=b"", pcm=bytearray()))
     if told is None:
         assert "qk-warn" not in shown["text/html"]
         assert shown["text/plain"].endswith("model: A")

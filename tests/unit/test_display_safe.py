@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from hostile import BOMBS, HOSTILE
-from inert import read
+from inert import MAP, TAGS, read
 
+from qwenkit.api.knowledge import Bases, KnowledgeBase
 from qwenkit.display import bundle
 from qwenkit.display.growing import Growing
 from qwenkit.display.markdown import markdown
 from qwenkit.display.page import MAX_HTML
 from qwenkit.errors import InvalidRequest
+from qwenkit.types.app import AppReply, Reference, Step, Thought
 from qwenkit.types.connection import CheckUp, Connection, Finding
+from qwenkit.types.grounded import Citation, CorpusMap, Grounded, Miss, Recall
+from qwenkit.types.knowledge import (
+    BaseFacts,
+    Building,
+    Documents,
+    KnowledgeDocument,
+    KnowledgeFile,
+    KnowledgeFiles,
+    Node,
+    Nodes,
+    Stage,
+)
 from qwenkit.types.ledger import Ledger
 from qwenkit.types.message import Message
 from qwenkit.types.models import ModelTable
 from qwenkit.types.reply import Choice, Receipt, Reply, ToolCall
-from qwenkit.types.usage import Cost
+from qwenkit.types.retrieval import Added, Chunk, Hit, Hits, Skipped
+from qwenkit.types.usage import Cost, Usage
 from qwenkit.types.wire import Exchange, Wire, WireEvent
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -83,7 +99,56 @@ def values(text: str) -> list[object]:
     )
     findings = CheckUp([Finding(text[:99], None, text[:999], text[:999])])
     models = ModelTable([FakeModel(text)], [text])
-    return [reply, ledger, wire, exchange, error, connection, findings, models, Talk(text)]
+    told = [reply, ledger, wire, exchange, error, connection, findings, models, Talk(text)]
+    return [*told, *applications(text), *retrieved(text)]
+
+
+def applications(text: str) -> list[object]:
+    """An agent's answer and a workflow's."""
+    found = json.dumps([{"dataName": text, "title": text, "content": text, "score": 0.5}] * 3)
+    thoughts = [
+        Thought("rag", text, text, text, {"query": text, text[:50]: text}, found, 0.1),
+        Thought(text, "", text, text, text, text),
+        Thought("reasoning", text=text),
+    ]
+    sources = [Reference(1, text, text, text, text, text, 0.5, [1], [text]), Reference(2, text=text)]
+    steps = [
+        Step(text, text, text, "fail", text, {text[:50]: text}, error=text),
+        Step("b", "", text, text, parent=text),
+    ]
+    models = {text[:300]: Usage(prompt_tokens=1, completion_tokens=1)}
+    said = f"{text} <ref>[1]</ref> and <ref>[7]</ref>"
+    agent = AppReply(text=said, thoughts=thoughts, references=sources, models=models, finish_reason=text)
+    return [agent, AppReply(text="Done.", steps=steps, session_id=text)]
+
+
+def retrieved(text: str) -> list[object]:
+    """What was found, added, answered from passages, drawn as a map, or lies in a knowledge base."""
+    chunk = Chunk(text, text, text, text, meta={text[:50]: text})
+    hits = Hits([Hit(chunk, 0.5, rank, {"vectors": 1, "rerank": 0.5}) for rank in (1, 2)], text, text, 9, text)
+    said = Reply(choices=[Choice(text=f"{text} [1]. Yes [9, 2].")], model=text)
+    wrong = [Citation(1, text, chunk, 0.1, [text[:50]]), Citation(9, text), Citation(2, text, chunk, across=True)]
+    misses = {text[:50]: [Miss(text, text)] * 2}
+    recall = Recall(
+        5,
+        20,
+        dict.fromkeys(misses, 0.5),
+        {text[:40]: dict.fromkeys(misses, 0.5), "b": dict.fromkeys(misses, 1)},
+        misses,
+    )
+    where = CorpusMap(
+        [(0.0, 1.0), (1.0, 0.0), (0.5, 0.5)], [text, "b", text[:9]], [text] * 3, text, (0.2, 0.2), [0], 3, 0.5
+    )
+    added = Added(skipped=[Skipped(text, text)] * 2, done=1, total=2, cost=Cost(1.0, text[:40]))
+    files = [KnowledgeFile(text, text, text, 1, [text], text, text, text, text)] * 2
+    stages = [Stage(text, error=text), Stage(text, stage="parsed")]
+    base = KnowledgeBase(None, None, BaseFacts(text, text, text, text, text, 5), Building(text, stages))  # type: ignore[arg-type]
+    cloud = [KnowledgeFiles(files), Documents([KnowledgeDocument(text, text, text, text, 1, text)] * 2)]
+    nodes = Nodes([Node(text, 0.5, text, text, text, {text[:50]: text})] * 2, text, text)
+    return [
+        *(hits, added, Grounded(said, hits, wrong, [text, text]), recall, where),
+        *(base, base.built, Bases([base] * 2), nodes, *cloud),
+    ]
 
 
 @texts
@@ -99,7 +164,7 @@ def test_every_card_is_inert_and_bounded(text: str) -> None:
     for value in values(text):
         shown = bundle(value)
         assert "text/html" in shown, f"{type(value).__name__} fell back to its repr"
-        read(shown["text/html"])
+        read(shown["text/html"], TAGS | MAP if isinstance(value, CorpusMap) else TAGS)
         for form in shown.values():
             assert not _UNSEEN.search(form.replace("\n", "")), type(value).__name__
             assert len(form) < MOST, f"{type(value).__name__}: {len(form)}"

@@ -2,86 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 
 import pytest
+from made_documents import WORD, docx, epub, packed, paragraph, pdf, xlsx
 
-from qwenkit.sandbox import documents
-from qwenkit.sandbox.documents import Unreadable, text_of
+from qwenkit.reading import Unreadable, office, pages, text_of
+from qwenkit.reading import packed as packing
 
 DATA = Path(__file__).parents[2] / "data"
-WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-SHEET = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-LINK = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
-
-
-def packed(**members: str | bytes) -> bytes:
-    """A zip archive; `__` in a name stands for a slash, the last `_` for the dot."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in members.items():
-            path, _, ending = name.rpartition("_")
-            archive.writestr(f"{path.replace('__', '/')}.{ending}", text)
-    return data.getvalue()
-
-
-def paragraph(text: str, style: str = "") -> str:
-    marks = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
-    return f"<w:p>{marks}<w:r><w:t>{text}</w:t></w:r></w:p>"
-
-
-def docx(body: str) -> bytes:
-    return packed(word__document_xml=f"<w:document {WORD}><w:body>{body}</w:body></w:document>")
-
-
-def xlsx(rows: str, shared: str = "") -> bytes:
-    book = f'<workbook {SHEET} {LINK}><sheets><sheet name="Fares" sheetId="1" r:id="r1"/></sheets></workbook>'
-    links = '<Relationships><Relationship Id="r1" Target="worksheets/sheet1.xml"/></Relationships>'
-    return packed(
-        xl__workbook_xml=book,
-        **{"xl___rels__workbook.xml_rels": links},
-        xl__sharedStrings_xml=f"<sst {SHEET}>{shared}</sst>",
-        xl__worksheets__sheet1_xml=f"<worksheet {SHEET}><sheetData>{rows}</sheetData></worksheet>",
-    )
-
-
-def epub(page: str) -> bytes:
-    root = '<container><rootfiles><rootfile full-path="OEBPS/b.opf"/></rootfiles></container>'
-    item = '<manifest><item id="c1" href="one%201.xhtml"/></manifest><spine><itemref idref="c1"/></spine>'
-    members = {
-        "META-INF__container_xml": root,
-        "OEBPS__b_opf": f"<package>{item}</package>",
-        "OEBPS__one 1_xhtml": page,
-    }
-    return packed(**members)
-
-
-def pdf(*pages: str) -> bytes:
-    """A PDF written by hand: one font, one line of text after another."""
-    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
-    kids = []
-    for text in pages:
-        lines = "".join(
-            f"BT /F1 12 Tf 50 {700 - 20 * at} Td ({line}) Tj ET\n" for at, line in enumerate(text.split("\n"))
-        )
-        kids.append(f"{len(objects) + 1} 0 R")
-        objects += [
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {len(objects) + 2} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>",
-            f"<< /Length {len(lines)} >>\nstream\n{lines}endstream",
-        ]
-    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
-    data, places = b"%PDF-1.4\n", []
-    for number, each in enumerate(objects, 1):
-        places.append(len(data))
-        data += f"{number} 0 obj\n{each}\nendobj\n".encode()
-    table = "".join(f"{place:010d} 00000 n \n" for place in places)
-    head = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
-    end = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
-    return data + (head + end).encode()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
@@ -174,7 +104,7 @@ def test_what_cannot_be_read_says_why(name: str, data: bytes, why: str):
 
 
 def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(documents, "MOST_UNPACKED", 1_000_000)
+    monkeypatch.setattr(packing, "MOST_UNPACKED", 1_000_000)
     bomb = docx(paragraph("a" * 2_000_000))
     assert len(bomb) < 10_000
     with pytest.raises(Unreadable, match="exceeds size limit"):
@@ -182,7 +112,7 @@ def test_a_zip_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_spreadsheet_of_nothing_but_width_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(documents, "MOST_CELLS", 20_000)
+    monkeypatch.setattr(office, "MOST_CELLS", 20_000)
     wide = '<row><c r="ZZZ1"><v>1</v></c></row>' * 3
     with pytest.raises(Unreadable, match="exceeds size limit"):
         text_of("a.xlsx", xlsx(wide))
@@ -197,6 +127,6 @@ def test_xml_that_declares_entities_is_not_read(reference: str):
 
 
 def test_too_many_pages_are_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(documents, "MOST_PAGES", 1)
+    monkeypatch.setattr(pages, "MOST_PAGES", 1)
     with pytest.raises(Unreadable, match=r"exceeds page limits \(1 pages\)"):
         text_of("a.pdf", pdf("One.", "Two."))

@@ -158,3 +158,10 @@ FERRY, SUM = heard("The ferry leaves at nine.", "en"), heard("What is 17 times 2
 def test_the_mind_tells_what_was_heard(question: str, sound: SimpleNamespace, expected: str):
     parts = [{"type": "input_audio", "perceived": sound}, *([{"type": "text", "text": question}] if question else [])]
     assert expected in answer(Prompt([{"role": "user", "content": parts}])).text
+
+
+def test_what_eyes_cannot_know_is_told_of_the_picture_though_a_recording_follows():
+    parts = [{"type": "seen", "perceived": each} for each in (look(encoded(dotted())), FERRY)]
+    told = answer(Prompt([{"role": "user", "content": [*parts, {"type": "text", "text": "Is it a lighthouse?"}]}])).text
+    assert "lighthouse" in told
+    assert "one red circle" in told

@@ -270,6 +270,7 @@ def test_a_status_of_no_error_is_an_error_all_the_same():
         ({"retry-after": "3"}, 3.0),
         ({"retry-after": "0.25"}, 0.25),
         ({"retry-after-ms": "1500"}, 1.5),
+        ({"x-acs-retry-after": "1500"}, 1.5),
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "9"}, 9.0),
         ({"retry-after": "-4"}, 0.0),

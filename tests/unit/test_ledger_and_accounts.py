@@ -310,3 +310,12 @@ def test_a_part_of_a_cost_is_a_share_of_it():
     assert Cost(0.0015) / Cost(0.002) == pytest.approx(0.75)
     with pytest.raises(TypeError):
         Cost(1.0, "CNY") / Cost(1.0, "USD")
+
+
+def test_a_sum_says_whose_price_it_does_not_know():
+    ledger = Ledger()
+    ledger.add(family="realtime", model="live-1", prompt=5)
+    assert repr(ledger).endswith("estimated, without live-1: no list price known)")
+    ledger.add(family="transcribe", model="live-2", seconds=2.0)
+    ledger.add(family="chat", model="unused")
+    assert ", without 2 models: no list price known" in ledger._repr_mimebundle_()["text/plain"].splitlines()[0]

@@ -33,6 +33,7 @@ AUDITED = [
     "QwenError",
     "RateLimited",
     "Reply",
+    "Retriever",
     "RoundsWarning",
     "SchemaMismatch",
     "ServerError",
@@ -52,6 +53,7 @@ AUDITED = [
     "doctor",
     "sandbox",
     "show",
+    "split",
     "trace",
 ]
 HEAVY = {

@@ -36,10 +36,7 @@ FLOWS: dict[str, list[tuple[str, str, str, int | None, int]]] = {
     "function_calls": [
         ("Light in the hall, dark in the attic.", "Done: hall on, attic off.", "completed", 311, 40),
     ],
-    "mcp": [
-        ("What did I note about ferries?", "", "completed", 82, 0),
-        ("", "At nine, from pier two.", "completed", 138, 40),
-    ],
+    "mcp": [("What did I note about ferries?", "At nine, from pier two.", "completed", 220, 40)],
     "search_and_idle": [
         ("Is the bridge open today?", "Yes, until ten.", "completed", 228, 40),
         ("", "Anything else?", "completed", 223, 40),
@@ -94,11 +91,11 @@ def moments(name: str, index: int = 0) -> dict[str, float]:
 
 def test_moments_of_a_spoken_turn_are_counted_from_the_end_of_speech():
     told = moments("vad_turn")
-    order = "began speech_started speech_stopped committed transcribed created first_text first_audio done"
+    order = "began speech_started speech_ended speech_stopped committed transcribed created first_text first_audio done"
     assert sorted(told, key=lambda name: (told[name], order.split().index(name))) == order.split()
     turn = played("vad_turn").turn
-    assert turn.moments.to_text == round((told["first_text"] - told["speech_stopped"]) * 1000, 1)
-    assert turn.moments.to_audio == round((told["first_audio"] - told["speech_stopped"]) * 1000, 1)
+    assert turn.moments.to_text == round((told["first_text"] - told["speech_ended"]) * 1000, 1)
+    assert turn.moments.to_audio == round((told["first_audio"] - told["speech_ended"]) * 1000, 1)
     assert turn.moments.to_sound is None
 
 
@@ -109,6 +106,7 @@ def test_moments_of_a_turn_by_hand_are_counted_from_the_question():
 
 
 def test_who_spoke_waits_from_the_end_of_speech_also_where_an_answer_was_asked_for_later():
+    assert Moments(speech_ended=0.5, speech_stopped=1.0, first_text=3.0).to_text == 2500.0
     assert Moments(speech_stopped=1.0, asked=2.0, committed=1.5, first_text=3.0).to_text == 2000.0
     assert Moments(asked=2.0, committed=1.5, playing=3.0).to_sound == 1000.0
     assert Moments(first_audio=3.0).to_audio is None
@@ -120,6 +118,16 @@ def test_the_speech_of_a_turn_is_the_part_of_the_sound_that_was_speech():
     assert second.sound is not None
     assert (first.sound.duration, second.sound.duration) == (0.06, 0.06)
     assert first.said == second.said  # both are the tone, from where it began to where it stopped
+
+
+def test_a_part_of_the_sound_belongs_to_the_newest_turn_with_speech_in_it():
+    fold, told = played("barge_in").fold, [line["frame"] for line in lines("barge_in") if line["from"] == "server"]
+    begins = [frame["audio_start_ms"] for frame in told if "audio_start_ms" in frame]
+    ends = [frame["audio_end_ms"] for frame in told if "audio_end_ms" in frame]
+    first, second = fold.turns
+    assert fold.spoken_in(0, ends[0]) is fold.spoken_in(begins[0] + 1, ends[0] + 1) is first
+    assert fold.spoken_in(0, ends[1]) is fold.spoken_in(ends[1] - 1, ends[1] + 1000) is second
+    assert fold.spoken_in(ends[1], ends[1] + 1000) is None
 
 
 def test_calls_are_taken_from_the_event_that_has_them_whole():
@@ -138,6 +146,8 @@ def test_calls_that_nobody_here_answers_end_the_turn():
 
 
 def test_what_the_service_did_itself_is_a_run():
+    first, second = played("mcp", answers=lambda names: False).fold.turns  # where nobody asks for more
+    assert (first.text, second.runs) == ("", [])
     (run,) = played("mcp").fold.turns[0].runs
     assert (run.name, run.arguments, run.result) == ("find", '{"q":"ferry"}', "Nine o'clock, pier 2.")
 

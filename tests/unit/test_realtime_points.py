@@ -161,6 +161,9 @@ def test_12_a_picture_during_speech_belongs_to_the_turn_and_a_refused_one_does_n
     told.client("input_image_buffer.append", image="/9j/")
     told.server("error", error={"type": "invalid_request_error", "message": "Error append image before append audio."})
     assert (len(told.turn.images), told.turn.ended) == (2, "")
+    for number in range(20):
+        told.client("input_image_buffer.append", image=number)
+    assert (told.turn.images, told.turn.more_images) == (list(range(4, 20)), 6)
 
 
 @pytest.mark.parametrize(("seconds", "warned"), [(300.0, 270.0), (180.0, 162.0)])

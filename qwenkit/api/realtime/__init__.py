@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Unpack
 
 from qwenkit.api.flavour import AsyncNoun, SyncNoun, spelled
+from qwenkit.errors import ConfigError
 from qwenkit.types.options_realtime import RealtimeOptions
 
 if TYPE_CHECKING:
@@ -20,14 +22,21 @@ class ConnectOptions(RealtimeOptions, total=False):
     timeout: float
 
 
-def checked(model: str, options: ConnectOptions) -> None:
-    """Refuse options that no session of this model takes, before one is opened."""
-    from qwenkit import catalogue
+RUNNING = ("run_tools", "max_rounds", "reconnect", "timeout")
+
+
+def checked(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The session that is asked for. What no session of this model takes is refused before one is opened."""
+    from qwenkit.config import seconds
     from qwenkit.protocol.realtime import settings
 
-    running = ConnectOptions.__annotations__.keys() - RealtimeOptions.__annotations__.keys()
-    wish = {name: each for name, each in options.items() if name not in running}
-    settings.session(model or catalogue.DEFAULTS["realtime"], wish)
+    seconds(options.get("timeout", 1))
+    if not isinstance(most := options.get("max_rounds", 1), int) or most < 1:
+        raise ConfigError(f"max_rounds cannot be {most!r:.60}", hint="use a number from 1, or run_tools=False")
+    for name in ("run_tools", "reconnect", "speak"):
+        if not isinstance(wish := options.get(name, True), bool):
+            raise ConfigError(f"{name} cannot be {wish!r:.60}", hint="it is True or False")
+    return settings.session(model, {name: each for name, each in options.items() if name not in RUNNING})
 
 
 class Realtime(SyncNoun):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from qwenkit import catalogue
@@ -20,7 +20,7 @@ from qwenkit.errors import APIError, ConfigError, QwenError, SessionClosed, Tran
 from qwenkit.protocol import failures, retry
 from qwenkit.protocol.realtime.machine import Machine
 from qwenkit.transport.portal import closed
-from qwenkit.transport.sockets import Closed, Socket, dial
+from qwenkit.transport.sockets import IDLE, Closed, Socket, dial, may_heal
 from qwenkit.types.realtime import ErrorEvent, Event, LocalEvent
 
 T = TypeVar("T")
@@ -28,42 +28,40 @@ Callback = Callable[[Event], object]
 
 TRIES = 4  # to dial again, and sockets in a row that broke before anything was answered
 OPENING_SECONDS = 15.0
-MOST_RESULTS = 100_000
 _TICK = 0.5
 _READING = (1.0, 10.0)  # seconds a reader may take nothing while the socket waits: if others wait for it, and if not
-_GOING = {1001, 1006, 1011, 1012, 1013, 1014}  # closed in a way that may be better the next time
-_CURES = {  # by words in the reason of a close
-    "no response was generated": "it was idle; open another, or keep reconnect=True",
-    "good standing": "look at the account's balance in the console",
-    "throttled": "wait a little, or open fewer sessions at once",
-}
 
 
 class Engine:
     """A session as it runs. `Session` gives it a face; a widget or another kind of session may give it another.
 
-    `fold.add(event)` makes values of events, one or a list, for `results`. Events go to `feed` and the callbacks.
+    `fold.add(event)` makes values of events. Events go to `feed` and the callbacks.
     """
 
+    cures: ClassVar[dict[str, str]] = {  # by words in the reason of a close
+        IDLE: "it was idle; open another",
+        "good standing": "look at the account's balance in the console",
+        "throttled": "wait a little, or open fewer sessions at once",
+    }
+
     def __init__(
-        self, core: Core, model: str, session: Any, *, fold: Any = None, reconnect: bool = True, timeout: float = 60.0
+        self, core: Core, model: str, session: Any, *, fold: Any, reconnect: bool = True, timeout: float = 60.0
     ) -> None:
         self.core, self.model, self.fold = core, model, fold
+        self.usual = catalogue.DEFAULTS["realtime"]  # the model for what this does
         self.reconnect, self.timeout = reconnect, timeout
-        self.machine = Machine(model, session)
-        self.feed, self.results = Feed(), Feed(MOST_RESULTS)
+        self.machine, self.feed = Machine(model, session), Feed()
         self.error: QwenError | None = None  # what ended the session
-        self.reconnects = 0
-        self._ready, self._begun = asyncio.Event(), False
-        self._waits = Waits()
-        self._closing = False
+        self.reconnects = self._fruitless = 0  # in all, and in a row without an answer
+        self._echoes = 0  # items said again, which the service will say it has
+        self._ready, self._waits = asyncio.Event(), Waits()
+        self._begun = self._closing = False
         self._socket: Socket | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._callbacks: list[Callback] = []
         self._blamed: list[Callback] = []  # those that failed, and were told of
         self._tasks: set[asyncio.Task[Any]] = set()
         self._began = self._latest = time.perf_counter()
-        self._fruitless = self._echoes = 0  # sockets in a row; items said again, which the service will say it has
 
     async def open(self) -> None:
         """Dial, greet, and begin to read. Once: what is open stays as it is."""
@@ -156,8 +154,7 @@ class Engine:
             self._ticker.cancel()
         self.lost(error)
         self._waits.fail(error)
-        for each in (self.feed, self.results):
-            each.end()
+        self.feed.end()
         self._ready.set()  # who waits to send is told as well
 
     @property
@@ -213,10 +210,9 @@ class Engine:
 
     def take(self, event: Event) -> None:
         """Fold an event and tell it to whoever listens."""
-        if self._echoes and event.type == "conversation.item.created":
-            self._echoes -= 1  # of what was said again after a reconnect: it was folded once
-        elif self.fold is not None:
-            self.gather(event)
+        again = self._echoes > 0 and event.type == "conversation.item.created"
+        self._echoes -= again  # of what was said again after a reconnect: it was folded once
+        over = not again and self.gather(event)
         self.feed.put(event)
         for callback in self._callbacks:
             try:
@@ -226,13 +222,16 @@ class Engine:
                     self._blamed.append(callback)
                     told = "a callback of a session failed, which is told once"
                     self._loop.call_exception_handler({"message": told, "exception": broken})
+        if over:
+            self.settle()
 
-    def gather(self, event: Event) -> None:
-        """Fold an event; what comes of it are results."""
-        made = self.fold.add(event)
-        for each in made if isinstance(made, list) else (made,):
-            if each is not None:
-                self.results.put(each)
+    def gather(self, event: Event) -> bool:
+        """Fold an event. Whether there is something to settle behind it."""
+        self.fold.add(event)
+        return False
+
+    def settle(self) -> None:
+        """What is over by an event, once everybody was told of that."""
 
     def tell(self, kind: str, **detail: Any) -> None:
         """Something the client itself has to say."""
@@ -327,19 +326,15 @@ class Engine:
     def _ended_by(self, gone: Closed) -> SessionClosed:
         """Why the session is over, in words, with what was under way."""
         reason = gone.reason or ("the connection broke" if gone.code == 1006 else "no reason was given")
-        hint = next((cure for sign, cure in _CURES.items() if sign in reason), "open another")
+        hint = next((cure for sign, cure in self.cures.items() if sign in reason), "open another")
         if not gone.reason and catalogue.model(self.model) is None:  # of a model it does not have it says no more
-            talks = [name for name in catalogue.suggest(self.model) if "omni" in name and "realtime" in name]
-            hint = f"is there a model {self.model!r}? try {', '.join(talks) or catalogue.DEFAULTS['realtime']}"
+            family = {each.name: each.family for each in catalogue.models()}
+            near = [name for name in catalogue.suggest(self.model) if family.get(name) == family[self.usual]]
+            hint = f"is there a model {self.model!r}? try {', '.join(near) or self.usual}"
         what = "the session is over" if self.machine.ready or self.reconnects else "the service opened no session"
         error = SessionClosed(f"{what}: {reason}", code=gone.code, reason=gone.reason, hint=hint)
         error.reply = getattr(self.fold, "current", None)
         return error
-
-
-def may_heal(gone: Closed) -> bool:
-    """Whether a new socket may do better: broken ones, overloaded ones, and sessions that had been idle."""
-    return gone.code in _GOING or (gone.code == 1007 and "no response was generated" in gone.reason)
 
 
 def refusal(event: ErrorEvent, engine: Engine) -> APIError:

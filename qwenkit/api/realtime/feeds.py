@@ -36,6 +36,7 @@ class Feed:
         self._dropped = 0
         self._given_up = False  # on who is called a reader and reads nothing
         self._some, self._room, self._woken = asyncio.Event(), asyncio.Event(), threading.Event()
+        self._awaited = False  # whether somebody waits for one of the first and the last of them
         self._held: asyncio.AbstractEventLoop | None = None  # whose socket waits for room
 
     @property
@@ -48,10 +49,10 @@ class Feed:
             self.items.popleft()
             self._dropped += 1
         self.items.append(item)
-        if not self._some.is_set():
-            self._some.set()
-        if not self._woken.is_set():
+        if self._awaited:  # many come at once: only the first of them wakes whoever reads
+            self._awaited = False
             self._woken.set()
+            self._some.set()
 
     def take(self) -> Any:
         """What waits longest; None when another reader was faster."""
@@ -73,6 +74,7 @@ class Feed:
         """Wait until there is something; False when there will be nothing more."""
         while not self.items and not self.over:
             self._some.clear()
+            self._awaited = True
             await self._some.wait()
         return bool(self.items)
 
@@ -81,6 +83,7 @@ class Feed:
         portal.waits()
         while not self.items and not self.over and portal.open:
             self._woken.clear()
+            self._awaited = True
             if not self.items:
                 self._woken.wait(_LOOKING_SECONDS)
         return bool(self.items)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
+import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from qwenkit.catalogue.realtime import RealtimeFacts
@@ -14,8 +13,15 @@ from qwenkit.errors import ConfigError
 PIECE_SECONDS = 0.1  # as official samples send it
 _SIDES = (1280, 960, 640, 480)  # 720p is advised, 1080p the most; smaller only where the file would be too large
 _QUALITIES = (85, 70, 50, 30)
-_FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"\x89PNG", b"GIF8", b"%PDF", b"\xff\xd8\xff\xe0")  # no samples
-_SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".amr", ".webm")
+_FILES = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"%PDF")  # no samples
+_PICTURES = {
+    b"\x89PNG\r\n": "PNG",
+    b"GIF8": "GIF",
+    **{b"\xff\xd8\xff" + bytes([n]): "JPEG" for n in (0xDB, 0xE0, 0xE1)},
+}
+_HEADS = tuple(_PICTURES)
+_SOUND = r"\.(wav|mp3|flac|ogg|opus|m4a|aac|amr|webm)"
+_FILE = re.compile(rf"(?i)^data:audio/|{_SOUND}$|^https?://\S+{_SOUND}[?#]|^\S+\.(png|jpe?g|gif|webp|mp4)$")
 
 
 class Said(NamedTuple):
@@ -27,7 +33,7 @@ class Said(NamedTuple):
 
 def said(what: Any, rate_hz: int) -> Said:
     """Words are typed; a recording, samples or bytes are spoken. A path of a sound is that sound."""
-    typed = isinstance(what, str) and not what.lower().endswith(_SOUNDS)
+    typed = isinstance(what, str) and not _FILE.search(what)
     found = Said(text=what) if typed else Said(pcm=pcm(what, rate_hz))
     if not found.pcm and not found.text.strip():
         raise ConfigError("there is nothing to say", hint='session.say("…") or session.say(qk.Audio.open(path))')
@@ -37,15 +43,23 @@ def said(what: Any, rate_hz: int) -> Said:
 def pcm(sound: Any, rate_hz: int, files: bool = True) -> bytes:
     """16-bit mono samples at a rate. Bytes are taken as just that, unless they may be a file, and are."""
     if isinstance(sound, bytes | bytearray | memoryview):
-        plain = sound if isinstance(sound, bytes) else bytes(sound)
+        plain = bytes(sound)
+        if plain.startswith(_HEADS):
+            picture = next(kind for head, kind in _PICTURES.items() if plain.startswith(head))
+            hint = "where a model sees, look(picture) shows it"
+            raise ConfigError(f"this is a picture ({picture}), no sound", hint=hint)
         if not (files and plain.startswith(_FILES)):
+            if len(plain) % 2:
+                hint = "a sample has two bytes; keep the last one until the next is there"
+                raise ConfigError(f"{len(plain):,} bytes are no 16-bit samples", hint=hint)
             return plain
         sound = plain
     from qwenkit.types.audio import Audio
 
-    if isinstance(sound, str | os.PathLike):
-        sound = Audio.open(Path(sound))
-    return Audio.of(sound).mono().resampled(rate_hz).pcm16
+    audio = Audio.of(sound)
+    if not audio.loaded:
+        raise ConfigError(f"{audio.called} is only an address", hint="qwen.fetch(qk.Audio.of(url)) brings it here")
+    return audio.mono().resampled(rate_hz).pcm16
 
 
 def loudest(pcm: bytes) -> int:

@@ -1,10 +1,11 @@
-"""`.live(…)` of three nouns: the options of a session, checked at once, and the session of the noun's flavour."""
+"""What a session is opened and fed with, checked at once; `.live(…)` of three nouns, in the noun's flavour."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
+from math import inf
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from qwenkit.api.flavour import AsyncNoun, SyncNoun
@@ -14,8 +15,23 @@ from qwenkit.protocol.options import refuse_unknown
 from qwenkit.protocol.realtime.live_settings import ELSEWHERE, Asked
 
 P = ParamSpec("P")
+
 S = TypeVar("S")
 A = TypeVar("A")
+
+
+def paced(pace: Any) -> None:
+    """Refuse what is no pace."""
+    if pace is not None and (not isinstance(pace, int | float) or not 0 < pace < inf):
+        raise ConfigError(f"pace cannot be {pace!r:.60}", hint="1 is as fast as it was spoken, None at once")
+
+
+def event(type: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A client event as on the wire: its name and its fields, or all of it in one dict."""
+    told = {**type, **fields} if isinstance(type, Mapping) else {"type": type, **fields}
+    if not isinstance(told.get("type"), str):
+        raise ConfigError("an event is sent by its name", hint='such as send("response.create", response={…})')
+    return told
 
 
 class opens(Generic[P, S, A]):  # noqa: N801 - reads as a decorator
@@ -35,6 +51,8 @@ class opens(Generic[P, S, A]):  # noqa: N801 - reads as a decorator
         if noun is None:
             return self
 
+        kind: Any = self._kinds()[isinstance(noun, AsyncNoun)]
+
         def live(*wrong: Any, **options: Any) -> Any:
             name = f"{owner.__name__.removeprefix('Async').lower()}.live"
             if wrong:
@@ -45,7 +63,10 @@ class opens(Generic[P, S, A]):  # noqa: N801 - reads as a decorator
             if options.get("voice"):
                 options["voice"] = own(noun._core, options["voice"])
             asked = self._order(**options)  # type: ignore[call-arg]
-            kind: Any = self._kinds()[isinstance(noun, AsyncNoun)]
-            return kind(noun._core, asked)
+            made: Any = kind(noun._core, asked)
+            return made
 
-        return update_wrapper(live, self._order, assigned=("__doc__", "__module__"))
+        update_wrapper(live, self._order, assigned=("__doc__", "__module__"))
+        told = inspect.signature(self._order).replace(return_annotation=kind)
+        live.__signature__ = told  # type: ignore[attr-defined]
+        return live

@@ -16,13 +16,11 @@ from qwenkit.errors import ConfigError, InvalidRequest, QwenError, RoundsWarning
 from qwenkit.protocol.realtime import commands
 from qwenkit.types.turn import Turn
 
-_TRAILING_SECONDS = 2.0  # of silence behind speech, by which the service hears that it ended
 _HEARING_SECONDS = 5.0  # for the service to notice that somebody spoke
 _TRANSCRIBING_SECONDS = 0.25  # for the words of a speech to follow the answer
-
-
 _SILENT = 33  # of 32768: -60 dBFS
-_STARTED, _COMMITTED = "input_audio_buffer.speech_started", "input_audio_buffer.committed"
+_COMMITTED = "input_audio_buffer.committed"
+_HEARD = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
 _UNHEARD = "look at its level, lower threshold=…, or connect with turn_detection=None"
 
 
@@ -37,10 +35,10 @@ class Saying:
     """One thing said: how it is sent, and how its turn is waited for."""
 
     def __init__(self, engine: TalkEngine) -> None:
-        self._engine = engine
-        self._mark = len(engine.call.turns)
-        self._sockets = self._engine.reconnects
-        self._listened = False
+        self._engine, self._listened = engine, False
+        self._asked: Turn | None = None  # the turn that is to be answered
+        self._part = (0.0, 0.0)  # of all sound, in milliseconds: what is said here
+        self._mark, self._sockets = len(engine.call.turns), engine.reconnects
         if not engine.speaking.locked():
             engine.refused.clear()
             engine.spent = None
@@ -82,22 +80,28 @@ class Saying:
     async def ask(self, wait: bool, response: dict[str, Any]) -> Turn:
         """An answer to what is there already."""
         self._not_for_itself()
-        await self._engine.respond(**response)
+        await self._respond(response)
         return await self._turn(wait)
+
+    async def _respond(self, response: dict[str, Any]) -> None:
+        await self._engine.respond(**response)
+        self._asked = self._engine.fold.asked
 
     async def told(self, type: str, command: dict[str, Any]) -> None:
         """Send a command and wait until the service has said that it is done, or why not."""
         await self._whole()
-        over = self._more(type, self._engine.call.counts[type])
+        over = self._more(type)
         await self._engine.send(**command)
         await self._engine.until(over)
 
-    def _more(self, type: str, before: int) -> Callable[[], bool | None]:
-        """Whether there were more such events; raises what the service refuses."""
+    def _more(self, *types: str) -> Callable[[], bool | None]:
+        """Whether there were more such events since; raises what the service refuses."""
+        counts = self._engine.call.counts
+        before = sum(counts[type] for type in types)
 
         def found() -> bool | None:
             self._look()
-            return True if self._engine.call.counts[type] > before else None
+            return True if sum(counts[type] for type in types) > before else None
 
         return found
 
@@ -116,12 +120,11 @@ class Saying:
 
     def _begin(self) -> None:
         """What nobody read before this is not about it."""
-        self._engine.feed.clear()
-        self._engine.results.clear()
-        self._mark = len(self._engine.call.turns)
-        self._sockets = self._engine.reconnects
-        self._engine.refused.clear()
-        self._engine.spent = None
+        engine = self._engine
+        for each in (engine.feed, engine.results, engine.refused):
+            each.clear()
+        self._mark, self._sockets, engine.spent = len(engine.call.turns), engine.reconnects, None
+        self._asked, self._part = None, (0.0, 0.0)
 
     async def _idle(self, by_hand: bool) -> None:
         """An answer under way ends before the next is asked for; who is listened to may speak into it."""
@@ -132,21 +135,22 @@ class Saying:
     async def _by_hand(self, said: intake.Said, pictures: list[Any], pace: float | None, response: Any) -> None:
         """A turn that we end: sound and pictures are committed, words typed, an answer asked for."""
         engine = self._engine
+        seen = bool(pictures) or (engine.shown and engine.fold.speaks is None)
         detection = engine.machine.detection
-        if pictures and detection is not None:  # committing is ours to do only while nobody listens for the end
+        if seen and detection is not None:  # committing is ours to do only while nobody listens for the end
             await self.told("session.updated", commands.update({"turn_detection": None}))
         if said.pcm:
             await self._stream(said.pcm, pictures, pace)
         for picture in () if said.pcm else pictures:
             await engine.show(picture)
-        if said.pcm or pictures:
+        if said.pcm or seen:
             await self.told(_COMMITTED, commands.commit())
-        if pictures and detection is not None:
+        if seen and detection is not None:
             await self.told("session.updated", commands.update({"turn_detection": detection}))
         await self._whole()
         if said.text:
             await engine.send(**commands.message(said.text))
-        await engine.respond(**response)
+        await self._respond(response)
 
     async def _listened_to(self, pcm: bytes, pictures: list[Any], pace: float | None, response: Any) -> None:
         """A turn whose end the service hears: sound, and silence behind it."""
@@ -155,27 +159,30 @@ class Saying:
         if response and answers:
             hint = "session.update(…) first, or connect with turn_detection=None"
             raise ConfigError(f"the service answers speech by itself, without {', '.join(response)}", hint=hint)
-        heard, ended = (engine.call.counts[name] for name in (_STARTED, _COMMITTED))
-        seconds = max(_TRAILING_SECONDS, (detection.get("silence_duration_ms") or 0) / 1000 + 0.5)
-        await self._stream(pcm + intake.silence(seconds, engine.machine.input_hz), pictures, pace)
+        heard, ended = self._more(*_HEARD), self._more(_COMMITTED)
+        begin = await engine.sent_ms()
+        await self._stream(pcm, pictures, pace)
+        self._part = begin, await engine.sent_ms()
+        await self._stream(intake.silence(engine.trailing, engine.machine.input_hz), [], pace, pads=True)
         wait = min(_HEARING_SECONDS, engine.timeout)
         try:
-            await engine.until(self._more(_STARTED, heard), wait)
+            await engine.until(heard, wait)  # of what was said before the end is heard, or this goes on with it
         except Broken:
             raise
         except TransportError as silent:
-            raise InvalidRequest(f"the service heard no speech in it for {wait:g} s", hint=_UNHEARD) from silent
+            if engine.fold.speaks is None:
+                raise InvalidRequest(f"the service heard no speech in it for {wait:g} s", hint=_UNHEARD) from silent
         self._listened = True
         if not answers:
-            await engine.until(self._more(_COMMITTED, ended))
-            await engine.respond(**response)
+            await engine.until(ended)
+            await self._respond(response)
 
-    async def _stream(self, pcm: bytes, pictures: list[Any], pace: float | None) -> None:
+    async def _stream(self, pcm: bytes, pictures: list[Any], pace: float | None, pads: bool = False) -> None:
         """Sound piece by piece, with the pictures behind its first piece."""
         rate, started = self._engine.machine.input_hz, time.perf_counter()
         for number, piece in enumerate(intake.pieces(pcm, rate), 1):
             await self._whole()
-            await self._engine.sound(piece)
+            await self._engine.sound(piece, pads=pads)
             for picture in pictures if number == 1 else ():
                 await self._engine.show(picture)
             if pace:
@@ -185,8 +192,7 @@ class Saying:
     async def _turn(self, wait: bool) -> Turn:
         engine = self._engine
         if not wait:
-            turn = engine.fold.current
-            return turn if turn is not None else await engine.until(lambda: engine.fold.current or self._last())
+            return await engine.until(lambda: self._mine() or engine.fold.current or self._last())
         turn = await engine.until(self._over)
         if turn.spoken and not turn.user and engine.machine.echo.get("input_audio_transcription"):
             with contextlib.suppress(TransportError):
@@ -199,17 +205,21 @@ class Saying:
         new = self._engine.call.turns[self._mark :]
         return new[-1] if new else None
 
+    def _mine(self) -> Turn | None:
+        """The turn that this is said in, as far as it is known."""
+        return self._asked or self._engine.fold.spoken_in(*self._part)
+
     def _over(self) -> Turn | None:
-        """The turn, when it and all that followed from it is over."""
-        engine = self._engine
-        turn, current = self._last(), engine.fold.current
+        """The turn, when it is over; where nobody knows which it is, the last, when nothing goes on."""
+        engine, mine = self._engine, self._mine()
+        turn, current = mine or self._last(), mine or engine.fold.current
         if turn is not None and turn.ended == "lost":
             return turn if engine.connected else None
-        if turn is not None and current is None:
+        if turn is not None and turn.ended and (mine or current is None):
             return turn
         if engine.refused and (current is None or current.moments.created is None):
             raise refusal(engine.refused.pop(0), engine)
-        if turn is None and engine.reconnects > self._sockets:
+        if (turn is None or mine) and engine.reconnects > self._sockets:
             raise Broken
         if turn is None and current is None and self._listened and not engine.machine.busy:
             raise InvalidRequest("the service took this sound for noise", hint=_UNHEARD)

@@ -13,24 +13,26 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 from qwenkit import catalogue
+from qwenkit.api import realtime
 from qwenkit.api.core import Core
-from qwenkit.api.realtime import intake
-from qwenkit.api.realtime.both import Awaited, Waiting, flowing, talk
+from qwenkit.api.realtime import intake, opening
+from qwenkit.api.realtime.both import Awaited, Waiting, flowing, plain, talk
 from qwenkit.api.realtime.engine import Callback
 from qwenkit.api.realtime.feeds import Reading
 from qwenkit.api.realtime.saying import Saying
 from qwenkit.api.realtime.talking import TalkEngine
-from qwenkit.config import seconds
 from qwenkit.errors import ConfigError, QwenError
 from qwenkit.protocol import options as checked
 from qwenkit.protocol import results
 from qwenkit.protocol.realtime import commands, settings
+from qwenkit.protocol.realtime.events import SPEC
 from qwenkit.protocol.toolbox import Toolbox
 from qwenkit.transport.portal import Portal
 from qwenkit.types._shown import Shown
@@ -42,7 +44,6 @@ from qwenkit.types.reply import ToolCall
 from qwenkit.types.tools import ToolRun
 from qwenkit.types.turn import Turn
 
-_RUNNING = ("run_tools", "max_rounds", "reconnect", "timeout")
 _LISTENING = ("threshold", "silence_ms", "prefix_ms", "idle_timeout_ms", "respond", "interrupt")
 
 
@@ -52,12 +53,9 @@ class SessionCalls(Shown):
     def __init__(self, core: Core, model: str, options: Mapping[str, Any]) -> None:
         """A session to be opened. What is wrong with its options is said now."""
         self.model = checked.model(model or catalogue.DEFAULTS["realtime"])
-        running = {name: options[name] for name in _RUNNING if name in options}
-        seconds(running.get("timeout", 1))
-        if not isinstance(most := running.get("max_rounds", 1), int) or most < 1:
-            raise ConfigError(f"max_rounds cannot be {most!r:.60}", hint="use a number from 1, or run_tools=False")
+        session = realtime.checked(self.model, options)
+        running = {name: options[name] for name in realtime.RUNNING if name in options}
         self._options = {name: each for name, each in options.items() if name not in running}
-        session = settings.session(self.model, self._options)
         self.engine = TalkEngine(core, self.model, session, tools=options.get("tools"), **running)
 
     @property
@@ -104,12 +102,23 @@ class SessionCalls(Shown):
         """Whether you say when you have spoken, and not the service."""
         return self.engine.machine.detection is None
 
-    def on(self, callback: Callback) -> Callable[[], None]:
-        """Call this for every event, on the session's thread; it must be quick. Gives what ends it."""
-        return self.engine.on(callback)
+    @plain
+    def on(self, event: str | Callback, callback: Any = None) -> Callable[[], None]:
+        """Call this for every event, or for those of a type: `session.on("response.done", print)`.
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the call as sound, you on the left and the model on the right."""
+        It is called on the session's thread, and must be quick. Gives what ends it.
+        """
+        if not isinstance(event, str):
+            return self.engine.on(event)
+        near = get_close_matches(event, SPEC, n=1, cutoff=0.8)
+        if event not in SPEC and (near or "." not in event):
+            hint = f"did you mean {near[0]!r}?" if near else 'such as "response.done"; session.events shows more'
+            raise ConfigError(f"no event is called {event!r:.60}", hint=hint)
+        return self.engine.on((lambda each: each.type == event and callback(each)) if callable(callback) else callback)
+
+    @plain
+    def save(self, path: str | os.PathLike[str] = "call.wav") -> Path:
+        """Write the call as sound, you on the left and the model on the right; in a folder it is call.wav."""
         return self.engine.call.save(path)
 
     @talk
@@ -119,9 +128,10 @@ class SessionCalls(Shown):
         """Say words or sound, with pictures if there are any, and get the turn with the answer.
 
         Sound is sent as fast as it goes; `pace=1.0` sends it like speech. `wait=False` gives the turn as it runs. What
-        else is named goes into `response.create`, such as `instructions`.
+        else is asked of this answer alone: `instructions`, `modalities`, `tool_choice`, or anything as `extra={…}`.
         """
-        return await Saying(self.engine).say(what, images, wait, pace, response)
+        opening.paced(pace)
+        return await Saying(self.engine).say(what, images, wait, pace, settings.response(response))
 
     @talk
     async def append(self, sound: Any) -> None:
@@ -138,6 +148,9 @@ class SessionCalls(Shown):
     @talk
     async def commit(self) -> None:
         """Say that you have spoken; only where the service does not listen for that itself."""
+        if not self.manual:
+            hint = "leave commit() out, or connect with turn_detection=None"
+            raise ConfigError("the service listens for the end of speech by itself", hint=hint)
         await Saying(self.engine).told("input_audio_buffer.committed", commands.commit())
 
     @talk
@@ -148,7 +161,7 @@ class SessionCalls(Shown):
     @talk
     async def respond(self, /, *, wait: bool = False, **response: Any) -> Turn:
         """Ask for an answer. Gives the turn as it runs, or with `wait` when it is over."""
-        return await Saying(self.engine).ask(wait, response)
+        return await Saying(self.engine).ask(wait, settings.response(response))
 
     @talk
     async def cancel(self) -> None:
@@ -176,7 +189,9 @@ class SessionCalls(Shown):
     @talk
     async def add(self, item: Any) -> None:
         """Add an item to the conversation; text is a message of yours. It asks for no answer."""
-        command = commands.message(item) if isinstance(item, str) else commands.item(item)
+        if not isinstance(item, str | Mapping):
+            raise ConfigError(f"an item cannot be {item!r:.60}", hint="it is a text, or a dict as on the wire")
+        command = commands.message(item) if isinstance(item, str) else commands.item(dict(item))
         await Saying(self.engine).told("conversation.item.created", command)
 
     @talk
@@ -196,31 +211,36 @@ class SessionCalls(Shown):
     @talk
     async def approve(self, item: Any, yes: bool = True) -> None:
         """Whether a tool of somebody else's may be called; `item` is the request, its event, or its id."""
-        id = item if isinstance(item, str) else item["id"] if isinstance(item, dict) else item.id
+        id = item if isinstance(item, str) else item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
+        if not isinstance(id, str):
+            raise ConfigError(f"{item!r:.60} asks for no approval", hint="pass the request, its event, or its id")
         await self.engine.send(**commands.approval(id, yes))
 
     @talk
-    async def send(self, /, type: str, **fields: Any) -> None:
-        """Send any client event as it is. If it is refused, an event says so."""
-        if not isinstance(type, str):
-            raise ConfigError("an event is sent by its name", hint='session.send("response.create", response={…})')
-        fields.setdefault("event_id", f"sent_{len(self.engine.unasked) + 1}")
-        self.engine.unasked.add(str(fields["event_id"]))
-        await self.engine.send(type, **fields)
+    async def send(self, /, type: str | Mapping[str, Any], **fields: Any) -> None:
+        """Send any client event as it is, by its name or as a dict. If it is refused, an event says so."""
+        told = {"event_id": f"sent_{len(self.engine.unasked) + 1}", **opening.event(type, fields)}
+        self.engine.unasked.add(str(told["event_id"]))
+        await self.engine.send(**told)
 
     @flowing
     def turn(self) -> Reading[Event]:
         """The events of the turn under way, or of the next one, to its end."""
-        engine, feed = self.engine, self.engine.feed
-        unread = any(each.type == "local.turn" for each in list(feed.items))
-        coming = unread or engine.fold.current or engine.machine.busy or engine.speaking.locked() or engine.closed
-        if self.manual and not coming:
-            raise ConfigError("no turn is under way", hint="session.say(…, wait=False) or session.respond() first")
+        feed = self.engine.feed
+        self._expect(each for each in list(feed.items) if each.type == "local.turn")
         return Reading(feed, lambda event: event.family != "session", lambda event: event.type == "local.turn")
+
+    def _expect(self, unread: Iterable[Any]) -> None:
+        """Refuse to wait for a turn that nobody asked for."""
+        engine = self.engine
+        coming = engine.fold.current or engine.machine.busy or engine.speaking.locked() or engine.closed
+        if self.manual and not coming and not any(unread):
+            raise ConfigError("no turn is under way", hint="session.say(…, wait=False) or session.respond() first")
 
     @flowing
     def _finished(self) -> Reading[Turn]:
         """Turns as they finish, until the session is closed."""
+        self._expect(list(self.engine.results.items))
         return Reading(self.engine.results, lambda turn: isinstance(turn, Turn))  # not word of those nobody looked at
 
     @flowing
@@ -257,10 +277,12 @@ class Session(SessionCalls, Waiting):
             raise
         weakref.finalize(self, self._portal.abandon)
 
-    def tell(self, kind: str, **detail: Any) -> None:
+    @plain
+    def tell(self, /, kind: str, **detail: Any) -> None:
         """Put word of your own among the events, from any thread: `tell("played", played_ms=900)`, above all."""
         self._portal.soon(partial(self.engine.tell, kind, **detail))
 
+    @plain
     def append(self, sound: Any) -> None:
         """Send sound: bytes of 16-bit samples at the session's rate, or any `qk.Audio`. Waits when much is unsent."""
         rate = self.engine.machine.input_hz

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from qwenkit.api.core import Core
 from qwenkit.api.realtime import intake
@@ -21,6 +22,7 @@ from qwenkit.errors import BudgetExceeded, QwenError, TransportError
 from qwenkit.protocol.realtime import commands
 from qwenkit.protocol.realtime.turns import Turns
 from qwenkit.protocol.toolbox import Toolbox
+from qwenkit.transport.sockets import IDLE
 from qwenkit.transport.working import work_async
 from qwenkit.types.call import Call
 from qwenkit.types.realtime import ErrorEvent, Event
@@ -30,6 +32,7 @@ from qwenkit.types.tools import ToolRun
 MOST_TURNS = 200  # that wait for somebody to look at them; the call keeps them all
 HELD_SECONDS = 30  # of sound handed over and not sent yet
 _OPENING_SILENCE = 0.1  # seconds: a picture is taken only after some sound
+_TRAILING_SECONDS = 2.0
 _NOTE_SECONDS = 0.1  # of sent sound is written down in one go
 _BUFFER = ("input_audio_buffer.committed", "input_audio_buffer.cleared")
 
@@ -38,6 +41,7 @@ class TalkEngine(Engine):
     """A conversation as it runs. `call` is all that is left of it."""
 
     fold: Turns
+    cures: ClassVar[dict[str, str]] = {**Engine.cures, IDLE: "it was idle; open another, or keep reconnect=True"}
 
     def __init__(
         self, core: Core, model: str, session: Any, *, tools: Any, run_tools: bool = True, max_rounds: int = 8,
@@ -46,19 +50,20 @@ class TalkEngine(Engine):
         super().__init__(core, model, session, fold=Turns(self._answers), **more)
         self.results = Feed(MOST_TURNS)
         self.facts = realtime(model)
+        self.image_seconds = 0.9 / (self.facts.images_per_second if self.facts is not None else 1.0)
         self.box, self.run_tools, self.max_rounds = Toolbox(tools), run_tools, max_rounds
         self.call = Call(live=live)
         self.bills = Bills(core, model, "realtime")
         self.refused: list[ErrorEvent] = []  # that nobody has raised yet
         self.left: list[str] = []  # functions the model still asked for when its rounds were used up
         self.spent: BudgetExceeded | None = None  # why a turn did not go on
-        self._rounds = self._kept = 0
-        self._sounded = False  # whether there is sound in the buffer
+        self._rounds = self._kept = self._working = 0  # the last: tools that run
+        self._sounded = self.shown = False  # whether there is sound in the buffer, and a picture
         self._looked: float | None = None
         self.speaking = asyncio.Lock()  # whoever says something; others wait
         self.unasked: set[str] = set()  # ids of commands whose refusal is nobody's error
         self._fresh: list[bytes] = []  # sound that was sent and is not written down yet
-        self._fresh_at = 0.0
+        self._fresh_at, self._pads = 0.0, False  # since when, and whether it only pads
         self._held: deque[bytes] = deque()
         self._held_bytes = 0
         self._lock, self._woken, self._poured = threading.Lock(), asyncio.Event(), asyncio.Event()
@@ -71,7 +76,7 @@ class TalkEngine(Engine):
 
     # what comes
 
-    def gather(self, event: Event) -> None:
+    def gather(self, event: Event) -> bool:
         if self._fresh:
             self._note()
         self.call.add(event)
@@ -79,13 +84,9 @@ class TalkEngine(Engine):
         react = _REACTIONS.get(event.family)
         if react is not None:
             react(self, event)
+        return self._kept < len(self.fold.turns)
 
-    def take(self, event: Event) -> None:
-        super().take(event)
-        if self._kept < len(self.fold.turns):
-            self._keep()
-
-    def _keep(self) -> None:
+    def settle(self) -> None:
         """Turns that are over go into the call; who listens hears of it behind the event that ended them."""
         over, self._kept = self.fold.turns[self._kept :], len(self.fold.turns)
         for turn in over:
@@ -101,9 +102,10 @@ class TalkEngine(Engine):
             self.fold.local("committed", self.now)  # half a speech is lost as well
         self.fold.local("lost", self.now, error=error.message)
         self.bills.failed(error)
-        self._sounded = False
-        self._keep()
+        self._sounded = self.shown = False
+        self.settle()
         if self.error is not None:  # nothing is poured any more: who waits for that is told why
+            self.results.end()
             self._poured.set()
 
     def _session(self, event: Any) -> None:
@@ -116,7 +118,7 @@ class TalkEngine(Engine):
 
     def _buffered(self, event: Any) -> None:
         if event.type in _BUFFER:
-            self._sounded = False
+            self._sounded = self.shown = False
 
     def _refused(self, event: Any) -> None:
         if event.about not in self.unasked:
@@ -142,11 +144,16 @@ class TalkEngine(Engine):
         if event.status in ("completed", ""):
             self._call(event)
 
+    @property
+    def trailing(self) -> float:
+        """Seconds of silence behind speech by which the service hears that it ended."""
+        return max(_TRAILING_SECONDS, ((self.machine.detection or {}).get("silence_duration_ms") or 0) / 1000 + 0.5)
+
     # tools
 
     def _answers(self, names: list[str]) -> bool:
-        """Whether these calls are carried out here, and the answer goes on."""
-        if not self.run_tools or not self.box.runs(names):
+        """Whether these calls are carried out here, or were elsewhere, and the answer goes on."""
+        if not self.run_tools or (names and not self.box.runs(names)):
             return False
         if self._rounds >= self.max_rounds:
             self.left = names
@@ -158,22 +165,34 @@ class TalkEngine(Engine):
         return self.spent is None
 
     def _call(self, event: Any) -> None:
-        turn = self.fold.current
+        turn = self.fold.answered_by(event.id) or self.fold.current
         known = {run.id for run in turn.runs} if turn is not None else set()
         calls = [item.call for item in event.items if item.kind == "function_call"]
         calls = calls or [call for call in (turn.calls if turn is not None else ()) if call.id not in known]
         if calls and self._answers([call.name for call in calls]):
             self._rounds += 1
             self.task(self._work(calls))
+        elif not calls and self.fold.waits(event.id):
+            self._rounds += 1
+            self.task(self._go_on())
 
     async def _work(self, calls: list[ToolCall]) -> None:
         """Carry out the calls of a response, tell what came of them, and ask once to go on."""
         _WORKS_FOR.set(self)
-        runs = await work_async([partial(_job, self.box.job(each.name, each.arguments, each.id)) for each in calls])
+        jobs = [partial(_job, self.box.job(each.name, each.arguments, each.id)) for each in calls]
+        self._working += 1
+        try:
+            runs = await work_async(jobs)
+        finally:
+            self._working -= 1
         for run in runs:
             self.tell("ran", run=run)
             await self.send(**commands.output(run.id, run.result))
-        await self.respond()
+        await self._go_on()
+
+    async def _go_on(self) -> None:
+        with contextlib.suppress(QwenError):  # told to whoever waits
+            await self.respond()
 
     # what goes
 
@@ -186,22 +205,26 @@ class TalkEngine(Engine):
         """Say something, after all the sound that was handed over."""
         await self._pouring()
         self._note()
-        self.fold.sent(type, self.now, **fields)
-        self.call.sent(type, self.now)
+        now = self.now
+        self.fold.sent(type, now, **fields)
+        self.call.sent(type, now)
         return await super().send(type, **fields)
 
-    async def sound(self, pcm: bytes) -> None:
-        """Send sound; waits while the service does not read."""
-        if self._held:
-            await self._pouring()
-        await self._sound(pcm)
+    async def sent_ms(self) -> float:
+        """How much sound was sent, in milliseconds, with what was handed over."""
+        await self._pouring()
+        self._note()
+        return self.fold.sent_ms
 
-    async def _sound(self, pcm: bytes) -> None:
+    async def sound(self, pcm: bytes, *, poured: bool = False, pads: bool = False) -> None:
+        """Send sound; waits while the service does not read. What `pads` is silence of ours, in the call nobody's."""
+        if self._held and not poured:
+            await self._pouring()
         now = self.now
-        if self._fresh and now - self._fresh_at > _NOTE_SECONDS:
+        if self._fresh and (now - self._fresh_at > _NOTE_SECONDS or pads is not self._pads):
             self._note()
         if not self._fresh:
-            self._fresh_at = now
+            self._fresh_at, self._pads = now, pads
         self._fresh.append(pcm)
         self._sounded = True
         await super().send(commands.APPEND, audio=pcm)
@@ -212,12 +235,14 @@ class TalkEngine(Engine):
             return
         sounds, self._fresh, at = self._fresh, [], self._fresh_at
         pcm = b"".join(sounds)
-        self.call.heard(pcm, at)
+        (self.call.padded if self._pads else self.call.heard)(pcm, at)
         self.call.sent(commands.APPEND, at, len(sounds))
         self.fold.local("appended", at, pcm=pcm)
 
     def _tick(self) -> None:
         self._note()
+        if self._working:  # it is not the service that is waited for
+            self._latest = time.perf_counter()
         super()._tick()
 
     def hand(self, pcm: bytes) -> bool:
@@ -254,32 +279,39 @@ class TalkEngine(Engine):
                 await self._woken.wait()
                 self._woken.clear()
                 while self._held:
-                    await self._sound(self._held[0])
+                    await self.sound(self._held[0], poured=True)
                     with self._lock:
                         self._held_bytes -= len(self._held.popleft())
                 self._poured.set()
 
     async def look(self, picture: Any) -> bool:
         """Send one frame of a camera. False when that would be more of them than the service takes in a second."""
-        pace = self.facts.images_per_second if self.facts is not None else 1.0
-        if self._looked is not None and self.now - self._looked < 0.9 / pace:
+        if self._too_soon > 0:
             return False
-        self._looked = self.now
         await self.show(picture)
-        self._looked = self.now
         return True
 
+    @property
+    def _too_soon(self) -> float:
+        return 0.0 if self._looked is None else self._looked + self.image_seconds - self.now
+
     async def show(self, picture: Any) -> None:
-        """Send a picture, behind some silence where there is no sound yet: without, it is refused."""
+        """Send a picture when it may be, behind some silence where there is no sound yet: without, it is refused."""
         from qwenkit.types.image import Image
 
+        if (pause := self._too_soon) > 0:
+            await asyncio.sleep(pause)
         made = await asyncio.to_thread(intake.jpeg, picture, self.facts)
+        self._looked = self.now
         if not self._sounded:
             self._sounded = True
-            await super().send(commands.APPEND, audio=intake.silence(_OPENING_SILENCE, self.machine.input_hz))
+            opening = intake.silence(_OPENING_SILENCE, self.machine.input_hz)
+            self.fold.local("padded", self.now, pcm=opening)
+            await super().send(commands.APPEND, audio=opening)
         self.fold.local("image", self.now, image=Image.of(picture) if not isinstance(picture, bytes) else Image(made))
         self.call.sent("input_image_buffer.append", self.now)
         await super().send(**commands.image(made))
+        self._looked, self.shown = self.now, True
 
 
 _WORKS_FOR: ContextVar[TalkEngine | None] = ContextVar("_WORKS_FOR", default=None)  # in a tool: whose it is

@@ -55,28 +55,19 @@ def _plain(type: str) -> Callable[[], Command]:
     return lambda: {"type": type}
 
 
+def _carries(type: str) -> Callable[[Any], Command]:
+    """A command with the one thing it must have."""
+    return lambda value: {"type": type, COMMANDS[type][0]: value}
+
+
 finish = _plain("session.finish")
 commit = _plain("input_audio_buffer.commit")
 clear = _plain("input_audio_buffer.clear")
 cancel = _plain("response.cancel")
-
-
-def update(session: dict[str, Any]) -> Command:
-    return {"type": "session.update", "session": session}
-
-
-def append(pcm: bytes) -> Command:
-    """Sound: 16-bit samples at the session's rate."""
-    return {"type": APPEND, "audio": pcm}
-
-
-def text_append(text: str) -> Command:
-    return {"type": "input_text_buffer.append", "text": text}
-
-
-def image(jpeg: bytes) -> Command:
-    """One frame of a camera. A session takes it only after sound."""
-    return {"type": "input_image_buffer.append", "image": jpeg}
+update = _carries("session.update")
+append = _carries(APPEND)  # 16-bit samples at the session's rate
+text_append = _carries("input_text_buffer.append")
+image = _carries("input_image_buffer.append")  # a JPEG; a session takes it only after sound
 
 
 def create(**response: Any) -> Command:

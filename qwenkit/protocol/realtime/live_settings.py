@@ -73,6 +73,8 @@ def speaking(
     made_for = voice.model if isinstance(voice, OwnVoice) and "-realtime" in voice.model else ""
     model, facts = _model(model or made_for or usual, "tts-realtime", "speak", "speech_live")
     known = catalogue.model(model)
+    if known is None and not voice:
+        raise ConfigError(f"no model {model!r} is known here", hint=f"use {usual}, or pass its voice=… too")
     one_of("mode", mode, ("server_commit", "commit"), "the second waits for commit()")
     if facts.group:
         one_of("format", format, facts.formats, f"{model} has no other")

@@ -68,11 +68,14 @@ class Machine:
     def receive(self, frame: str | bytes, at: float = 0.0) -> list[Event]:
         """What a frame says and means."""
         self.now = max(self.now, at)
-        events: list[Event] = []
-        for event in read(frame, at):
+        meant: list[Event] = []
+        for event in (events := read(frame, at)):
             notice = _NOTICES.get(event.family)
-            events += notice(self, event) if notice else (event,)
-        return events
+            means: list[Event] = notice(self, event) if notice else [event]
+            if len(events) == 1:
+                return means
+            meant += means
+        return meant
 
     def encode(self, type: str, event_id: str = "", at: float | None = None, **fields: Any) -> str:
         """A command as a frame, under an id of this session's; what it changes is known from now on."""

@@ -8,7 +8,7 @@ replaces its settings is not settled.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,8 +19,9 @@ from qwenkit.catalogue import realtime as known
 from qwenkit.catalogue.realtime import RealtimeFacts
 from qwenkit.errors import ConfigError
 from qwenkit.protocol import options as checked
-from qwenkit.protocol.functions import wire_tools
+from qwenkit.protocol.functions import choice, wire_tools
 from qwenkit.protocol.options import Range, one_of
+from qwenkit.protocol.spoken import LANGUAGES
 from qwenkit.types.options_realtime import ALIASES, ELSEWHERE, KNOWN
 from qwenkit.types.voices import OwnVoice
 
@@ -58,6 +59,8 @@ _ABLE: dict[str, Callable[[RealtimeFacts], Any]] = {  # wishes that not every mo
     "voiceprint_audio_urls": lambda facts: "smart_turn" in facts.detections,
 }
 _PASSED = ("compact_video", "smooth_output", "max_history_turns", "enable_speech_emotion", "voiceprint_audio_urls")
+_OF_ONE = ("instructions", "modalities", "speak", "tool_choice", "conversation", "extra")
+_SAMPLES = ("pcm", "pcm16", "pcm24")
 _EVERY = ("server_vad", "semantic_vad", "smart_turn")
 _GRANTED = ("nested", "idle_timeout", "search", "functions", "mcp", "compact_video", "smooth_output")
 _ANY = msgspec.convert(
@@ -86,10 +89,7 @@ def session(model: str, options: Mapping[str, Any] | None = None) -> dict[str, A
     wire: dict[str, Any] = {"modalities": _modalities(wish), **_formats(model, facts, wish, voice)}
     wire["input_audio_transcription"] = _transcription(facts, wish.get("transcription", True))
     wire["turn_detection"] = turn_detection(model, facts, wish)
-    if not isinstance(wish.get("instructions", ""), str):
-        raise ConfigError(f"instructions cannot be {wish['instructions']!r:.60}", hint='system="Be brief."')
-    wire |= {"instructions": wish["instructions"]} if wish.get("instructions") else {}
-    wire |= _tools(model, facts, wish) | _sampling(model, facts, wish)
+    wire |= _told(wish) | _tools(model, facts, wish) | _sampling(model, facts, wish)
     granted = {name: _granted(model, facts, name, wish[name]) for name in _PASSED if name in wish}
     if "max_history_turns" in wish:
         _HISTORY.check("max_history_turns", wish["max_history_turns"])
@@ -98,7 +98,24 @@ def session(model: str, options: Mapping[str, Any] | None = None) -> dict[str, A
     return {**wire, **granted, **extra}
 
 
-def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
+def response(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of one answer, where that can be another than the session's."""
+    wish = _spelled(options, _OF_ONE, "an answer", {name: f"session.update({name}=…) sets it" for name in KNOWN})
+    modalities = {"modalities": _modalities(wish)} if wish.keys() & {"modalities", "speak"} else {}
+    kept: dict[str, Any] = {name: wish[name] for name in ("tool_choice", "conversation") if name in wish}
+    return {**_told(wish), **modalities, **kept, **checked.extra(wish.get("extra"))}
+
+
+def _told(wish: Mapping[str, Any]) -> dict[str, str]:
+    given = wish.get("instructions", "")
+    if not isinstance(given, str):
+        raise ConfigError(f"instructions cannot be {given!r:.60}", hint='system="Be brief."')
+    return {"instructions": given} if given else {}
+
+
+def _spelled(
+    options: Mapping[str, Any], known: Collection[str] = KNOWN, api: str = "realtime", elsewhere: Any = ELSEWHERE
+) -> dict[str, Any]:
     """The options under the names they have here; what is None was not said, where that is no wish of its own."""
     wish: dict[str, Any] = {}
     for name, value in options.items():
@@ -109,7 +126,7 @@ def _spelled(options: Mapping[str, Any]) -> dict[str, Any]:
             wish[here] = value
     if isinstance(sources := wish.pop("search_options", None), Mapping):
         wish["search"] = sources
-    checked.refuse_unknown(wish, KNOWN, "realtime", ELSEWHERE)
+    checked.refuse_unknown(wish, known, api, elsewhere)
     return wish
 
 
@@ -144,7 +161,8 @@ def _formats(model: str, facts: RealtimeFacts, wish: Mapping[str, Any], voice: s
     sides: dict[str, Any] = {}
     for side, usual in (("input", known.INPUT_HZ), ("output", known.OUTPUT_HZ)):
         kind, rate_hz = wish.get(f"{side}_format", "pcm"), wish.get(f"{side}_rate_hz", usual)
-        one_of(f"{side}_format", kind, ("pcm16", "pcm24", *facts.formats), "pcm is 16-bit samples")
+        kinds = (*_SAMPLES, *(facts.formats if side == "output" else ()))
+        one_of(f"{side}_format", kind, kinds, "pcm is 16-bit samples, which are made of any sound")
         fixed = not facts.nested or (array and side == "input")
         one_of(f"{side}_rate_hz", rate_hz, (usual,) if fixed else facts.rates_hz, f"{model} has no other")
         sides[side] = {"format": {"type": "pcm" if kind.startswith("pcm") else kind, "sample_rate": rate_hz}}
@@ -167,6 +185,8 @@ def _transcription(facts: RealtimeFacts, given: Any) -> dict[str, Any] | None:
         return {**given}
     if not isinstance(given, bool | str | None):
         raise ConfigError(f"transcription cannot be {given!r:.60}", hint="True, False or the name of a model")
+    if isinstance(given, str) and (given.title() in LANGUAGES or given.lower() in LANGUAGES.values()):
+        raise ConfigError(f"{given!r:.60} is no model that transcribes", hint="leave it out; the language is heard")
     return {"model": given if isinstance(given, str) else facts.transcriber or None} if given else None
 
 
@@ -224,8 +244,12 @@ def _tools(model: str, facts: RealtimeFacts, wish: Mapping[str, Any]) -> dict[st
     if search:
         _granted(model, facts, "search")
         return {"enable_search": True, **({"search_options": {**search}} if isinstance(search, Mapping) else {})}
-    chosen = {"tool_choice": wish["tool_choice"]} if "tool_choice" in wish else {}
-    return {"tools": tools, **chosen} if tools else {}
+    chosen = choice(wish.get("tool_choice", "auto"))
+    names = ["auto", "none", "required"] if tools else ["auto", "none"]
+    if (isinstance(chosen, str) and chosen not in names) or not (tools or isinstance(chosen, str)):
+        cure = f"it is {', '.join(names)} or one of the tools: tool_choice=weather" if tools else "pass tools=[…] too"
+        raise ConfigError(f"tool_choice cannot be {chosen!r:.60}", hint=cure)
+    return {"tools": tools, **({"tool_choice": chosen} if "tool_choice" in wish else {})} if tools else {}
 
 
 def _sampling(model: str, facts: RealtimeFacts, wish: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Turns from events: a pure fold. What the client did comes in beside what the service said.
 
 A turn is one utterance or typed input and everything up to the last answer to it, tools included. Words of a speech
-may arrive after its turn is over; they are put where they belong. Several turns can be open at once: where speech does
-not interrupt, the next one begins while the answer to the last is still under way.
+may arrive after its turn is over; they are put where they belong. Where speech does not interrupt, several are open.
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from qwenkit.protocol.realtime.machine import detection, inner, is_beside, rates
-from qwenkit.protocol.realtime.making import Microphone, Work
+from qwenkit.protocol.realtime.making import PIECES, Microphone, Work, ending
 from qwenkit.types import realtime as told
 from qwenkit.types.tools import ToolRun
 from qwenkit.types.turn import Turn, let_go
 
-MOST_IMAGES = 16  # kept of a turn
+MOST_IMAGES = 16  # kept of a turn, the newest
 _MOST_KNOWN = 64
 _ENOUGH_MS = 100  # less than this unheard is no interruption
-_FAILINGS = ("cancelled", "failed", "incomplete", "interrupted")
-_REASONS = {"turn_detected": "interrupted", "client_cancelled": "cancelled"}
 _SENT = {
     "input_audio_buffer.append": "appended",
     "input_audio_buffer.commit": "committed",
@@ -32,17 +29,17 @@ _SENT = {
 
 
 class Turns:
-    """The turns of one session. `answers(names)` says whether calls of these functions are answered here."""
+    """The turns of one session. `answers(names)`: is more asked for behind these calls, or behind the service's own?"""
 
     def __init__(self, answers: Callable[[list[str]], bool] | None = None) -> None:
         self.turns: list[Turn] = []  # finished, in order
+        self.asked: Turn | None = None  # for the answer of which was asked last
         self._answers = answers or (lambda names: True)
         self._open: list[Work] = []
         self._responses: dict[str, Work] = {}
         self._items: dict[str, Work] = {}
         self._echo: dict[str, Any] = {}
         self._listens: dict[str, Any] | None = None  # how the service finds the end of speech
-        self._count = 0
         self._mic = Microphone()
         self._input_hz, self._output_hz, _ = rates({})
 
@@ -54,13 +51,29 @@ class Turns:
 
     def answered_by(self, response_id: str) -> Turn | None:
         """The turn that a response belongs to, open or over."""
-        work = self._responses.get(response_id)
-        return None if work is None else work.turn
+        return self._responses[response_id].turn if response_id in self._responses else None
+
+    @property
+    def sent_ms(self) -> float:
+        """How much sound was sent."""
+        return self._mic.at_ms
+
+    @property
+    def speaks(self) -> Turn | None:
+        """The turn whose speech goes on."""
+        return next((each.turn for each in reversed(self._open) if each.speaks), None)
+
+    def spoken_in(self, begin_ms: float, end_ms: float) -> Turn | None:
+        """The newest turn with speech in this part of the sound that was sent."""
+        there = (each for each in self._items.values() if each.end_ms > begin_ms and each.begin_ms < end_ms)
+        return max((each.turn for each in there), key=lambda turn: turn.number, default=None)
+
+    def waits(self, response_id: str) -> bool:
+        """Whether the turn of this response goes on with another."""
+        return response_id in self._responses and self._responses[response_id].waits
 
     def add(self, event: told.Event) -> Turn | None:
         """Take in one event; the turn that it finishes."""
-        if isinstance(event, told.LocalEvent):
-            return self.local(event.type.removeprefix("local."), event.at, **event.detail)
         step = _STEPS.get(event.family)
         return step(self, event) if step else None
 
@@ -82,24 +95,29 @@ class Turns:
 
     def _on_appended(self, at: float, facts: Mapping[str, Any]) -> None:
         if isinstance(pcm := facts["pcm"], bytes | bytearray | memoryview):
-            self._mic.add(pcm)
+            self._mic.add(pcm, at)
             if self._listens is None:
                 self._gathering(at).turn.spoken = True
 
+    def _on_padded(self, at: float, facts: Mapping[str, Any]) -> None:
+        self._mic.add(facts["pcm"], at)
+
     def _on_committed(self, at: float, facts: Mapping[str, Any]) -> None:
-        turn = self._gathering(at).turn
+        turn, sound = self._gathering(at).turn, self._mic.cut()
         turn.moments.committed = at
-        turn.spoken = turn.spoken or len(self._mic) > 0
-        turn.said += self._mic.cut()
+        turn.spoken = turn.spoken or bool(sound.strip(b"\0"))
+        turn.said += sound if turn.spoken else b""
 
     def _on_cleared(self, at: float, facts: Mapping[str, Any]) -> None:
         self._mic.cut()
-        self._open = [each for each in self._open if each.has_begun]
+        self._open = [each for each in self._open if each.has_begun and not each.speaks]
 
     def _on_image(self, at: float, facts: Mapping[str, Any]) -> None:
-        images = self._gathering(at).turn.images
-        if len(images) < MOST_IMAGES and facts["image"] is not None:
-            images.append(facts["image"])
+        turn = self._gathering(at, aloud=True).turn
+        if facts["image"] is not None:
+            turn.images.append(facts["image"])
+            turn.more_images += len(turn.images) > MOST_IMAGES
+            del turn.images[:-MOST_IMAGES]
 
     def _on_typed(self, at: float, facts: Mapping[str, Any]) -> None:
         work = self._gathering(at)
@@ -108,7 +126,7 @@ class Turns:
     def _on_asked(self, at: float, facts: Mapping[str, Any]) -> None:
         called = (each for each in self._open if each.waits or (each.active is not None and each.called))
         work = next(called, None) or self._gathering(at, asked=True)
-        work.asked = True
+        work.asked, self.asked = True, work.turn
         if work.turn.moments.asked is None:
             work.turn.moments.asked = at
 
@@ -120,9 +138,8 @@ class Turns:
                 break
 
     def _on_billed(self, at: float, facts: Mapping[str, Any]) -> None:
-        work = self._responses.get(facts.get("response_id", ""))
-        if work is not None:
-            work.turn.receipts.append(facts["receipt"])
+        if (turn := self.answered_by(facts.get("response_id", ""))) is not None:
+            turn.receipts.append(facts["receipt"])
 
     def _on_playing(self, at: float, facts: Mapping[str, Any]) -> None:
         turn = self._numbered(facts.get("number"))
@@ -139,13 +156,12 @@ class Turns:
             turn.ended, turn.moments.stopped = "interrupted", at
 
     def _on_cancelled(self, at: float, facts: Mapping[str, Any]) -> None:
-        for work in self._open:
-            if work.active is not None:
-                work.turn.moments.stopped = at
+        for work in filter(lambda each: each.active is not None, self._open):
+            work.turn.moments.stopped = at
 
     def _on_ended(self, at: float, facts: Mapping[str, Any]) -> Turn | None:
         work = self._responses.get(facts.get("response_id", ""))
-        return self._end(work, _failing(facts.get("status"), "incomplete"), at) if work else None
+        return self._end(work, ending(facts.get("status"), "incomplete"), at) if work else None
 
     _on_interrupted = _on_ended
 
@@ -155,11 +171,15 @@ class Turns:
         return self._end(asked, "failed", at, error) if asked else None
 
     def _on_lost(self, at: float, facts: Mapping[str, Any]) -> Turn | None:
-        begun = [each for each in self._open if each.has_begun]
-        ended = [self._end(work, "lost", at, str(facts.get("error", ""))) for work in begun]
+        error, begun = str(facts.get("error", "")), [each for each in self._open if each.has_begun]
+        ended = [self._end(work, "lost", at, error) for work in begun]
+        self._open.clear()
         return ended[-1] if ended else None
 
-    # what the service said
+    # what the service said, and the client found
+
+    def _local(self, event: told.LocalEvent) -> Turn | None:
+        return self.local(event.type.removeprefix("local."), event.at, **event.detail)
 
     def _session(self, event: told.SessionEvent) -> None:
         if event.type == "session.created":
@@ -179,17 +199,20 @@ class Turns:
         return None
 
     def _speech(self, event: told.SpeechEvent) -> None:
+        work = self._gathering(event.at, aloud=True) if event.started else self._saying(event.item_id, event.at)
+        moments = work.turn.moments
         if event.started:
-            work = self._items[event.item_id] = self._gathering(event.at)
+            self._items[event.item_id] = work
             work.named, work.turn.spoken, work.begin_ms = True, True, event.at_ms or 0.0
-            work.turn.moments.speech_started, work.turn.moments.speech_stopped = event.at, None
-            return
-        work = self._saying(event.item_id, event.at)
-        if event.reason == "turn_invalid":
+            work.end_ms = work.begin_ms
+            moments.speech_started, moments.speech_stopped, moments.committed = event.at, None, None
+        elif event.reason == "turn_invalid":
             self._open = [each for each in self._open if each is not work or not each.gathers]
-            return
-        work.turn.moments.speech_stopped = event.at
-        work.turn.said += self._mic.cut(work.begin_ms, event.at_ms)
+            work.end_ms = 0.0
+        else:
+            moments.speech_stopped, moments.speech_ended = event.at, self._mic.when(event.at_ms, event.at)
+            work.end_ms = event.at_ms or float("inf")
+            work.turn.said += self._mic.cut(work.begin_ms, event.at_ms)
 
     def _buffer(self, event: told.BufferEvent) -> None:
         if event.type == "input_audio_buffer.committed":
@@ -232,60 +255,46 @@ class Turns:
         work.pay(event.usage)
         if work.turn.ended:
             return None
-        for item in event.items:  # what only the end of an answer tells
-            if item.kind == "function_call":
-                work.call(item.call, final=True)
-            elif item.kind == "message" and not any(key[0] == event.id for key in work.parts):
-                work.write((event.id, item.id, 0), item.text)
+        work.complete(event)
         return self._answered(work, event)
 
     def _answered(self, work: Work, event: told.ResponseEvent) -> Turn | None:
         """One answer is over; the turn is, unless the results of calls are going to be answered."""
-        ended, called = _failing(event.status, "completed"), work.answered()
-        ended = _REASONS.get(event.reason, ended) if ended == "cancelled" else ended
-        work.waits = ended == "completed" and bool(called) and self._answers(called)
+        ended, called = ending(event.status, "completed", event.reason), work.answered()
+        work.waits = ended == "completed" and bool(called or work.served) and self._answers(called)
         if work.waits or (ended == "completed" and work.asked):
             return None
         return self._end(work, ended, event.at, event.problem)
 
-    def _text(self, event: told.TextEvent) -> None:
+    def _piece(self, event: Any) -> None:
         work = self._answering(event.response_id, event.at)
         if work is not None:
-            key = (event.response_id, event.item_id, event.content_index)
-            so_far = work.parts.get(key, "")
-            work.write(key, event.full or so_far if event.done or event.cumulative else so_far + event.delta)
-            if work.turn.moments.first_text is None and work.turn.text:
-                work.turn.moments.first_text = event.at
-
-    def _audio(self, event: told.AudioEvent) -> None:
-        work = self._answering(event.response_id, event.at)
-        if work is not None and event.pcm:
-            work.turn.pcm += event.pcm
-            if work.turn.moments.first_audio is None:
-                work.turn.moments.first_audio = event.at
-
-    def _arguments(self, event: told.ArgumentsEvent) -> None:
-        work = self._answering(event.response_id, event.at)
-        if work is not None and ".mcp_" not in event.type:
-            call = event.call
-            work.drafts[call.id] = work.drafts.get(call.id, "") + event.delta
-            work.call(call, final=event.done)
+            PIECES[event.family](work, event)
 
     # turns
 
     def _saying(self, item_id: str, at: float) -> Work:
         """The turn that an item of yours belongs to; of new ones the first that waits to be named."""
         said = (each for each in self._open if not each.named and (each.words or each.turn.moments.committed))
-        work = (self._items.get(item_id) if item_id else None) or next(said, None) or self._gathering(at, asked=True)
+        work = (
+            (self._items.get(item_id) if item_id else None)
+            or next(said, None)
+            or self._gathering(at, asked=True, aloud=True)
+        )
         work.named, self._items[item_id] = True, work
         return work
 
-    def _gathering(self, at: float, asked: bool = False) -> Work:
-        """The turn that is being said, also one that is to be answered already; a new one where there is none."""
-        if self._open and (self._open[-1].gathers if asked else self._open[-1].takes):
-            return self._open[-1]
-        self._count += 1
-        turn = Turn(number=self._count, input_hz=self._input_hz, output_hz=self._output_hz)
+    def _gathering(self, at: float, asked: bool = False, aloud: bool = False) -> Work:
+        """The turn that is being said, also one that is to be answered already, else a new one.
+
+        Only what is said aloud is part of a speech that goes on.
+        """
+        last = self._open[-1] if self._open else None
+        if last and (last.gathers if asked else last.takes) and (aloud or self._listens is None or not last.speaks):
+            return last
+        turns = [*self.turns[-_MOST_KNOWN:], *(each.turn for each in self._open)]
+        number = 1 + max((each.number for each in turns), default=0)  # one that came to nothing leaves no gap
+        turn = Turn(number=number, input_hz=self._input_hz, output_hz=self._output_hz)
         turn.model = told.text_in(self._echo, "model")
         turn.voice = told.text_in(self._echo, "voice") or str(inner(self._echo, "audio", "output", "voice") or "")
         turn.moments.began = at
@@ -304,7 +313,7 @@ class Turns:
         settled = [each for each in free if each.settled][::-1]  # who spoke on wants no answer to what was before
         wanted = [each for each in free if each.asked] + settled + [each for each in free if each.gathers or each.waits]
         work = wanted[0] if wanted else self._gathering(at)
-        work.active, work.asked, work.settled, work.waits = response_id, False, False, False
+        work.active, work.asked, work.settled, work.waits, work.served = response_id, False, False, False, False
         self._responses[response_id] = work
         work.turn.response_ids.append(response_id)
         work.turn.output_hz = self._output_hz
@@ -318,7 +327,7 @@ class Turns:
         if turn.ended:
             return None
         for each in self._open[: self._open.index(work)]:
-            if each.active is None and not each.asked:
+            if each.active is None and not each.asked and not each.speaks:
                 self._end(each, "incomplete" if each.gathers else "completed", at)
         turn.ended, turn.error, turn.moments.done, work.active = ended, error, at, None
         if ended == "interrupted" and turn.moments.stopped is None:
@@ -337,9 +346,5 @@ class Turns:
 
 _STEPS: dict[str, Any] = {
     name: getattr(Turns, f"_{name}")
-    for name in ("session", "error", "speech", "buffer", "item", "heard", "response", "text", "audio", "arguments")
-}
-
-
-def _failing(status: Any, otherwise: str) -> str:
-    return status if status in _FAILINGS else otherwise
+    for name in ("session", "error", "speech", "buffer", "item", "heard", "response", "local")
+} | dict.fromkeys(PIECES, Turns._piece)

@@ -1,26 +1,25 @@
-"""From a prompt to an answer: read the scene, let the faculties draft, speak the draft, and end it where it must
-end.
-"""
+"""From a prompt to an answer: read the scene, let the faculties draft, speak the draft, and end it where it must."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
 
+from .citing import cited
 from .cues import cue
-from .faculties import PLAIN, first
+from .faculties import PLAIN
 from .jsonwork import structured, wished
 from .partial import continued
 from .prompt import Answer, Prompt, Token
 from .recall import clipped, followed
 from .sampler import Sampler
-from .scene import Draft, Scene, read
+from .scene import Draft, Scene, first, read
 from .seeing import grounded
 from .toolwork import tools
 from .weave import Part, Parts, Weave, plain, speak
 
 _LONGEST = 8192  # tokens in an answer nobody limited
-_EVERYTHING = (tools, grounded, structured, wished, *PLAIN)
+_EVERYTHING = (tools, grounded, structured, cited, wished, *PLAIN)  # orders within passages are no orders
 
 
 def answer(prompt: Prompt, index: int = 0) -> Answer:
@@ -48,14 +47,10 @@ def _styled(scene: Scene, draft: Draft) -> Draft:
     if scene.prompt.response_format and scene.prompt.response_format.get("type") != "text":
         return Draft(parts, draft.bare)
     gap = "" if scene.language == "zh" else " "
-    before: list[Part] = [style.opening] if style.opening else [scene.book("style.ahoy")] if style.pirate else []
-    before = [scene.book("style.tongue", tongue=style.tongue)] if style.tongue else before
-    after: list[Part] = [style.closing] if style.closing else [scene.book("style.matey")] if style.pirate else []
-    framed: list[Part] = [
-        *(part for each in before for part in (each, gap)),
-        *parts,
-        *(part for each in after for part in (gap, each)),
-    ]
+    opening: Part = style.opening or (scene.book("style.ahoy") if style.pirate else "")
+    opening = scene.book("style.tongue", tongue=style.tongue) if style.tongue else opening
+    closing: Part = style.closing or (scene.book("style.matey") if style.pirate else "")
+    framed: Parts = (*((opening, gap) if opening else ()), *parts, *((gap, closing) if closing else ()))
     return Draft(tuple(part for part in framed if part != ""), draft.bare)
 
 

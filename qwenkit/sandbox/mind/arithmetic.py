@@ -10,10 +10,10 @@ from fractions import Fraction
 from itertools import islice, takewhile
 
 from . import expression
-from .cues import cue, label
+from .cues import cue, group, label
 from .expression import shown
 from .reading import sentences
-from .scene import Draft, Scene
+from .scene import Draft, Scene, first
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LIST = re.compile(rf"{_NUMBER.pattern}(?:\s*(?:[,，、;；]|and|和|与|\s)+\s*{_NUMBER.pattern})+")
@@ -21,6 +21,7 @@ _EITHER = re.compile(
     rf"\W*(?:compare )?{_NUMBER.pattern}\s*(?:,|or|vs\.?|还是|和)\s*{_NUMBER.pattern}\W*", re.IGNORECASE
 )
 _EQUATION = re.compile(r"([\d.\s+*/()x^-]*x[\d.\s+*/()x^-]*)=([\d.\s+*/()x^-]+)", re.IGNORECASE)
+_COUNTED = re.compile(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?")
 _WORDS_AROUND = {"en": 9, "zh": 18}  # a sum among more words than these is not what the text is about
 _LONGEST = 600
 _PRIME_LIMIT = 10**12
@@ -42,12 +43,10 @@ def arithmetic(scene: Scene) -> Draft | None:
     text = expression.numerals(scene.question) if len(scene.question) <= _LONGEST else ""
     if not re.search(r"\d", text) and not cue("arithmetic.prime_any").search(text):
         return None
-    for attempt in (_prime, _compare, _collection, _equation, _sum, _following, _story):
-        draft = attempt(scene, text)
-        if draft:
-            scene.notes.insert(0, scene.book("think.arithmetic"))
-            return draft
-    return None
+    draft = first(scene, (_prime, _compare, _collection, _equation, _sum, _following, _story), text)
+    if draft:
+        scene.notes.insert(0, scene.book("think.arithmetic"))
+    return draft
 
 
 def _sum(scene: Scene, text: str) -> Draft | None:
@@ -77,7 +76,7 @@ def _following(scene: Scene, text: str) -> Draft | None:
     numbers = _NUMBER.findall(before[-1][-400:]) if before else []
     if not found or not numbers:
         return None
-    sign = next(sign for sign, group in zip("+-*/", found.groups(), strict=False) if group)
+    sign = next(sign for sign, each in zip("+-*/", found.groups(), strict=False) if each)
     try:
         value = expression.find(f"{numbers[-1]} {sign} {found[5]}")
     except ArithmeticError:
@@ -109,8 +108,8 @@ def _prime(scene: Scene, text: str) -> Draft | None:
     above, place = cue("arithmetic.prime_above").search(text), cue("arithmetic.prime_place").search(text)
     if (above and int(above[1]) < _PRIME_LIMIT) or (cue("arithmetic.prime_any").search(text) and not above):
         return scene.say("arithmetic.value", value=str(next(_primes(int(above[1]) if above else 1))))
-    if place and 0 < int(_group(place)) <= _MOST_PRIMES:
-        return scene.say("arithmetic.value", value=str(next(islice(_primes(), int(_group(place)) - 1, None))))
+    if place and 0 < int(group(place)) <= _MOST_PRIMES:
+        return scene.say("arithmetic.value", value=str(next(islice(_primes(), int(group(place)) - 1, None))))
     return _several_primes(scene, text) or _whether_prime(scene, text)
 
 
@@ -118,8 +117,8 @@ def _several_primes(scene: Scene, text: str) -> Draft | None:
     """The primes of a range, or one figure about them; a list nobody asked for is no answer."""
     below, first, between = (cue(f"arithmetic.prime_{kind}").search(text) for kind in ("below", "first", "between"))
     low, high = (int(each) for each in between.groups() if each) if between else (1, 0)
-    high = int(_group(below)) - (not cue("arithmetic.prime_within").search(text)) if below else high
-    most = int(_group(first)) if first else _MOST_PRIMES
+    high = int(group(below)) - (not cue("arithmetic.prime_within").search(text)) if below else high
+    most = int(group(first)) if first else _MOST_PRIMES
     if not (first or high) or most > _MOST_PRIMES or high > _MOST_PRIMES:
         return None
     primes = list(islice(takewhile(lambda n: not high or n <= high, _primes(low - 1)), most))
@@ -129,10 +128,6 @@ def _several_primes(scene: Scene, text: str) -> Draft | None:
         return None
     told = shown(_FIGURES[figure](list(map(Fraction, primes)))) if figure else ", ".join(map(str, primes))
     return scene.say("arithmetic.value", value=str(len(primes)) if count else told)
-
-
-def _group(found: re.Match[str]) -> str:
-    return next(group for group in found.groups() if group)
 
 
 def _primes(above: int = 1) -> Iterator[int]:
@@ -147,13 +142,9 @@ def _whether_prime(scene: Scene, text: str) -> Draft | None:
     n = int(number[0])
     by = divisor(n)
     scene.note("think.prime", n=str(n), root=str(math.isqrt(n)))
-    if n > 1 and by == n:
-        return scene.say("arithmetic.prime", n=str(n))
-    return (
-        scene.say("arithmetic.composite", n=str(n), factors=f"{by} × {n // by}")
-        if n > 1
-        else scene.say("arithmetic.unit", n=str(n))
-    )
+    if n < 2:
+        return scene.say("arithmetic.unit", n=str(n))
+    return scene.say("arithmetic.prime" if by == n else "arithmetic.composite", n=str(n), factors=f"{by} × {n // by}")
 
 
 def divisor(n: int) -> int:
@@ -179,16 +170,12 @@ def _compare(scene: Scene, text: str) -> Draft | None:
         return scene.say("arithmetic.equal", first=two[0], second=two[1])
     large, small = two if first > second else two[::-1]
     if bare or cue("arithmetic.which").search(text):
-        return (
-            scene.say("arithmetic.larger", value=large, other=small)
-            if larger
-            else scene.say("arithmetic.smaller", value=small, other=large)
-        )
+        value, other = (large, small) if larger else (small, large)
+        return scene.say("arithmetic.larger" if larger else "arithmetic.smaller", value=value, other=other)
     if not cue("tool.whether").search(asked):
         return None
-    return scene.say(
-        "arithmetic.yes" if (first > second) == bool(larger) else "arithmetic.no", large=large, small=small
-    )
+    holds = (first > second) == bool(larger)
+    return scene.say("arithmetic.yes" if holds else "arithmetic.no", large=large, small=small)
 
 
 def _collection(scene: Scene, text: str) -> Draft | None:
@@ -221,9 +208,7 @@ def _story(scene: Scene, text: str) -> Draft | None:
     if not cue("arithmetic.how_many").search(text):
         return None
     clauses = re.split(r"[.,;，。；!?！？]|\band\b|\bthen\b|然后|(?=[又再])", text)
-    counted = [
-        (clause, number) for clause in clauses for number in re.findall(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?", clause)
-    ]
+    counted = [(clause, number) for clause in clauses for number in _COUNTED.findall(clause)]
     if not 2 <= len(counted) <= 6:
         return None
     if len(counted) == 2 and cue("arithmetic.per").search(text):

@@ -1,6 +1,4 @@
-"""Does a value satisfy a JSON schema? The subset the mind can fill, so that it never hands out what it did not
-check.
-"""
+"""Does a value satisfy a JSON schema? The subset the mind can fill: it never hands out what it did not check."""
 
 from __future__ import annotations
 
@@ -11,14 +9,8 @@ from datetime import datetime
 from typing import Any
 
 Schema = dict[str, Any]
-_TYPES: dict[str, Any] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "null": type(None),
-    "number": (int, float),
-    "boolean": bool,
-}
+_TYPES: dict[str, Any] = {"object": dict, "array": list, "string": str, "boolean": bool}
+_TYPES |= {"number": (int, float), "null": type(None)}
 _DEEPEST = 60
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"

@@ -16,11 +16,9 @@ _NAMED = re.compile(r"def\s+(\w+)\s*\(\s*(\w*)")
 
 @cache
 def _snippets() -> list[tuple[re.Pattern[str], list[str]]]:
-    records = [record.partition("\n") for record in read("programs.txt").split("\n? ")[1:]]
-    return [
-        (re.compile(keys, re.IGNORECASE), [each.strip("\n") for each in body.split("\n---\n")])
-        for keys, _, body in records
-    ]
+    records = (record.partition("\n") for record in read("programs.txt").split("\n? ")[1:])
+    programs = ((keys, [each.strip("\n") for each in body.split("\n---\n")]) for keys, _, body in records)
+    return [(re.compile(keys, re.IGNORECASE), variants) for keys, variants in programs]
 
 
 def coding(scene: Scene) -> Draft | None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from .cues import compiled, cue, label
+from .cues import compiled, cue, group, label
 from .expression import numerals
 from .library import lexicon
 from .reading import sentences
-from .scene import Draft, Scene
+from .scene import Draft, Scene, first
 from .style import number
 from .weave import Chain, Part, Parts, Pick, Several, led
 from .wording import Rule, Slots
@@ -31,8 +31,7 @@ Options = tuple[tuple[float, Parts], ...]
 def creative(scene: Scene) -> Draft | None:
     if len(scene.question) > _LONGEST:
         return None
-    attempts = (_written, _completed, _tossed, _counting, _listed, _chosen)
-    return next((draft for attempt in attempts if (draft := attempt(scene))), None)
+    return first(scene, (_written, _completed, _tossed, _counting, _listed, _chosen))
 
 
 def _written(scene: Scene) -> Draft | None:
@@ -69,7 +68,7 @@ def _special(scene: Scene, kind: str, about: list[str]) -> str:
 def topics(scene: Scene) -> list[str]:
     """What it is to be about: ["a cat", "a sunbeam"]; in Chinese without measure words."""
     found = scene.asks("creative.about")
-    about = next(group for group in found.groups() if group) if found else ""
+    about = group(found) if found else ""
     named = re.split(r"\s+and\s+|,\s*|和|与|、", about) if len(about) < _MOST_TOPIC else []
     article = cue("creative.article").sub
     plain = [each.strip(" \"'“”") for each in named]
@@ -98,13 +97,13 @@ def _numbered(options: Options, count: int) -> Draft:
 
 def _how_many(scene: Scene) -> int:
     found = scene.asks("creative.count")
-    return number(next(group for group in found.groups() if group)) or 1 if found else 1
+    return number(group(found)) or 1 if found else 1
 
 
 def _completed(scene: Scene) -> Draft | None:
     """Going on with a sentence, word by word, as the corpus would."""
     found = re.search(cue("creative.complete").pattern, scene.brief, re.IGNORECASE | re.DOTALL)
-    start = next(group for group in found.groups() if group).strip(' "“”_….\n') if found else ""
+    start = group(found).strip(' "“”_….\n') if found else ""
     if not start or len(sentences(start)) > 3:
         return None
     scene.note("think.chain")
@@ -114,7 +113,7 @@ def _completed(scene: Scene) -> Draft | None:
 def _tossed(scene: Scene) -> Draft | None:
     """Coins, dice and numbers out of a range, once or several times: even chances, but for people's favourite seven."""
     found = cue("creative.between").search(numerals(scene.brief)) if scene.asks("creative.from_range") else None
-    low, high = sorted(int(group) for group in found.groups() if group) if found else (1, 6)
+    low, high = sorted(int(each) for each in found.groups() if each) if found else (1, 6)
     if scene.asks("creative.coin"):
         toss: Part = scene.book("coin")
     elif (found or scene.asks("creative.dice")) and high - low <= _WIDEST and not scene.asks("creative.no_range"):
@@ -123,7 +122,7 @@ def _tossed(scene: Scene) -> Draft | None:
     else:
         return None
     times = cue("creative.times").search(numerals(scene.brief))
-    count = min(int(next(filter(None, times.groups()))), _MOST_TOSSES) if times else 1
+    count = min(int(group(times)), _MOST_TOSSES) if times else 1
     comma = "、" if scene.language == "zh" else ", "
     return Draft(tuple(part for _ in range(count) for part in (comma, toss))[1:])
 
@@ -134,9 +133,7 @@ def _listed(scene: Scene) -> Draft | None:
     if not values:
         return None
     scene.note("think.pick", n=len(values), temperature=str(scene.prompt.sampling.temperature))
-    options: Options = tuple(
-        (1.0 / (1 + at), (value,)) for at, value in enumerate(values)
-    )  # the first is the favourite
+    options: Options = tuple((1 / at, (value,)) for at, value in enumerate(values, 1))  # the first is the favourite
     count = min(_how_many(scene), len(values))
     if count > 3 or (count > 1 and scene.style.lines):
         return _numbered(options, count)
@@ -159,7 +156,7 @@ def _chosen(scene: Scene) -> Draft | None:
     found = scene.asks("creative.choice")
     if not found or len(scene.question) > 80:
         return None
-    first, second = [group.capitalize() for group in found.groups() if group]
+    first, second = [each.capitalize() for each in found.groups() if each]
     choice = Pick(((0.6, (first,)), (0.4, (second,))))
     return Draft((choice,) if scene.style.bare else (choice, scene.book("full.stop")))
 
@@ -168,7 +165,7 @@ def _counting(scene: Scene) -> Draft | None:
     found = cue("creative.counting").search(numerals(scene.brief))
     if not found:
         return None
-    given = [int(group) for group in found.groups() if group]
+    given = [int(each) for each in found.groups() if each]
     low, high = given if len(given) == 2 else (1, given[0])
     numbers = range(low, min(high, low + 999) + 1) if low <= high else range(low, max(high, low - 999) - 1, -1)
     return Draft((("、" if scene.language == "zh" else ", ").join(map(str, numbers)),))

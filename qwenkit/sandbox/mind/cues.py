@@ -35,6 +35,12 @@ def cue(name: str) -> re.Pattern[str]:
     return compiled("|".join(_blocks()[name]))
 
 
+def group(found: re.Match[str]) -> str:
+    """What an expression was looking for: of its groups the first that holds something."""
+    held: str = next(filter(None, found.groups()))
+    return held
+
+
 @cache
 def table(name: str) -> list[tuple[str, re.Pattern[str]]]:
     """Labelled expressions, in the order they are tried."""

@@ -1,6 +1,4 @@
-"""Days and dates, counted from the `today` of the prompt. The mind knows the date because it was given; it has no
-clock.
-"""
+"""Days and dates, counted from the `today` of the prompt: the mind has no clock and knows the date it was given."""
 
 from __future__ import annotations
 
@@ -8,23 +6,10 @@ import datetime
 
 from .cues import cue, table
 from .expression import numerals
+from .library import lexicon
 from .reading import sentences
-from .scene import Draft, Scene
+from .scene import Draft, Scene, first
 
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _LENGTHS = {"week": 7, "周": 7, "星期": 7, "个星期": 7}
 _LONGEST = 300
@@ -33,12 +18,13 @@ _LONGEST = 300
 def found(text: str, today: datetime.date) -> list[datetime.date]:
     """Every date written in a text, in order; words like tomorrow count from today."""
     dated: list[tuple[int, datetime.date]] = []
+    short = [name[:3].lower() for name in lexicon()["months"]]
     for match in cue("dates.written").finditer(text):
         year, month, day = (
             next(value for key, value in match.groupdict().items() if key[0] == kind and value) for kind in "ymd"
         )
         try:
-            at = int(month) if month.isdecimal() else [name[:3].lower() for name in _MONTHS].index(month.lower()) + 1
+            at = int(month) if month.isdecimal() else short.index(month.lower()) + 1
             dated.append((match.start(), datetime.date(int(year), at, int(day))))
         except ValueError:
             continue  # the thirtieth of February
@@ -53,18 +39,16 @@ def dates(scene: Scene) -> Draft | None:
     text = numerals(scene.question) if scene.language == "en" else scene.question
     if cue("dates.written").search(text) and not found(text, scene.prompt.today):
         return scene.say("dates.none")
-    for attempt in (_leap, _clock, _between, _shifted, _weekday):
-        draft = attempt(scene, text)
-        if draft:
-            scene.note("think.dates", today=scene.prompt.today.isoformat())
-            return draft
-    return None
+    draft = first(scene, (_leap, _clock, _between, _shifted, _weekday), text)
+    if draft:
+        scene.note("think.dates", today=scene.prompt.today.isoformat())
+    return draft
 
 
 def _spoken(scene: Scene, date: datetime.date) -> str:
     if scene.language == "zh":
         return f"{date.year}年{date.month}月{date.day}日"
-    return f"{date.day} {_MONTHS[date.month - 1]} {date.year}"
+    return f"{date.day} {lexicon()['months'][date.month - 1]} {date.year}"
 
 
 def _day(scene: Scene, date: datetime.date) -> Draft:
@@ -81,9 +65,8 @@ def _leap(scene: Scene, text: str) -> Draft | None:
 
 
 def _clock(scene: Scene, text: str) -> Draft | None:
-    return (
-        scene.say("dates.clock", date=_spoken(scene, scene.prompt.today)) if cue("dates.clock").search(text) else None
-    )
+    asked = cue("dates.clock").search(text)
+    return scene.say("dates.clock", date=_spoken(scene, scene.prompt.today)) if asked else None
 
 
 def _between(scene: Scene, text: str) -> Draft | None:

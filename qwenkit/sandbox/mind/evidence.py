@@ -62,17 +62,14 @@ class Evidence(Things):
     def pairs(self, words: bool) -> list[tuple[str, str]]:
         """ "Ada is 36, Ben: 41", 小明12岁: names and what is said of them; a number need not be introduced."""
         clauses = [each for piece in cue("evidence.piece").split(self.text) if (each := piece.strip())]
-        found = [
-            cue("evidence.pair").search(each) or (None if words else cue("evidence.count").search(each))
-            for each in clauses
-        ]
+        pair, count = cue("evidence.pair").search, cue("evidence.count").search
+        found = [pair(each) or (None if words else count(each)) for each in clauses]
         return [(pair[1].strip(_QUOTES), pair[2].strip(_QUOTES)) for pair in found[:_MOST_PAIRS] if pair]
 
     def clauses(self) -> list[Evidence]:
         """One piece of evidence per clause, for lists of objects."""
-        return [
-            Evidence(clause, self.today) for clause in cue("evidence.clause").split(self.text)[:200] if clause.strip()
-        ]
+        clauses = cue("evidence.clause").split(self.text)[:_MOST_PAIRS]
+        return [Evidence(clause, self.today) for clause in clauses if clause.strip()]
 
     def find(self, key: str, schema: dict[str, Any], kinds: set[str], eager: bool = True) -> Any:
         """A value for a field, or None. `kinds`: the JSON types it may have; an eager search takes any number."""
@@ -106,11 +103,9 @@ class Evidence(Things):
     def figures(self, key: str) -> list[float]:
         """All numbers that count nothing else; for the answer itself, all there are."""
         row = self._row(key)
-        found = (
-            cue("evidence.number").findall(row)
-            if row
-            else [each[0] for each in self._numbers if cue("json.answer").search(key) or not self._counts(each)]
-        )
+        every = cue("json.answer").search(key)
+        free = [each[0] for each in self._numbers if every or not self._counts(each)]
+        found = cue("evidence.number").findall(row) if row else free
         numbers = [float(each.replace(",", "")) for each in found]
         return [int(each) if each.is_integer() else each for each in numbers]
 
@@ -200,8 +195,8 @@ class Evidence(Things):
         return self._fresh(self.all(kind, key) if kind else self.quoted())
 
     def all(self, kind: str, key: str) -> list[str]:
-        finder: Callable[[str], list[str]] = getattr(self, kind)
-        return finder(key)
+        finder: Callable[[str], list[str]] | None = getattr(self, kind, None)
+        return finder(key) if finder else cue(f"evidence.{kind}").findall(self.text)
 
     def _fresh(self, values: list[str]) -> str | None:
         value = next((each for each in values if each not in self._given), None)
@@ -226,9 +221,8 @@ def _felt(text: str) -> set[str]:
     for clause in _CLAUSE.split(text):
         bare = cue("evidence.negation").sub(" ", clause)
         felt = meanings(bare) & set(_CONTRARY)
-        said |= (
-            {_CONTRARY[each] for each in felt} | meanings(bare) - felt if felt and bare != clause else meanings(clause)
-        )
+        turned = {_CONTRARY[each] for each in felt} | meanings(bare) - felt
+        said |= turned if felt and bare != clause else meanings(clause)
     return said
 
 

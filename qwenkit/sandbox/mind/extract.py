@@ -26,7 +26,7 @@ from .reading import LONG, content, sentences, words
 from .scene import Draft, Scene
 
 _DOCUMENT = 200_000  # characters of a text that are read
-_CLEAR = {"en": 0.36, "zh": 0.38}  # share of the question's weight a sentence must cover; pairs of characters are noisy
+CLEAR = {"en": 0.36, "zh": 0.38}  # share of the question's weight a sentence must cover; pairs of characters are noisy
 _SHORT = 60  # a sentence about "the text" that is no longer than this is an instruction
 _NAMED = 1.6  # a name in the question says more than another word
 _LIGHT = 0.3  # "bring" and "allowed" say less
@@ -44,10 +44,10 @@ _AMOUNT = re.compile(r"\d[\d,.]*\d|\d|[一二三四五六七八九十百千]+")
 
 def extract(scene: Scene) -> Draft | None:
     asked, passage = _parted(scene)
-    shown = _documents(scene)
+    shown = documents(scene)
     if cue("extract.summary").search(asked) and len(passage or shown) > 1:
         return _summary(scene, passage or shown)
-    source = [*passage, *shown, *_facts(scene.system[:_DOCUMENT]), *_documents(scene, "search")]
+    source = [*passage, *shown, *facts(scene.system[:_DOCUMENT]), *documents(scene, "search")]
     if not source or not cue("extract.asking").search(asked):
         return None
     found = _found(scene, asked, source)
@@ -59,7 +59,7 @@ def extract(scene: Scene) -> Draft | None:
 
 def documented(scene: Scene) -> Draft | None:
     """What an attached document says goes before what was said in the conversation."""
-    shown, asked = _documents(scene), _parted(scene)[0]
+    shown, asked = documents(scene), _parted(scene)[0]
     inner = scene.again(scene.question)
     found = _found(inner, asked, shown) if shown and cue("extract.asking").search(asked) else None
     scene.notes += inner.notes if found else []
@@ -69,19 +69,19 @@ def documented(scene: Scene) -> Draft | None:
 def _found(scene: Scene, asked: str, source: list[str]) -> Draft | None:
     best, score = _best(asked, source)
     scene.note("think.extract", n=len(source), score=f"{score:.2f}")
-    if score < _CLEAR[scene.language]:
+    if score < CLEAR[scene.language]:
         return None
     found = scene.say("extract.found", sentence=best)
-    found.bare = _kernel(scene, asked, best)
+    found.bare = kernel(scene, asked, best)
     return found
 
 
-def _documents(scene: Scene, role: str = "document") -> list[str]:
+def documents(scene: Scene, role: str = "document") -> list[str]:
     shown = [content(each) for each in scene.prompt.messages if each.get("role") == role]
     return [sentence for text in shown for sentence in sentences(text[:_DOCUMENT])]
 
 
-def _facts(system: str) -> list[str]:
+def facts(system: str) -> list[str]:
     """The sentences of a system message that are no instructions, and what an instruction introduces with a colon."""
     parted = [(each, each.replace("：", ":").partition(":")[2]) for each in sentences(system)]
     told = [tail if cue("extract.instruction").search(each) else each for each, tail in parted]
@@ -91,15 +91,10 @@ def _facts(system: str) -> list[str]:
 def _parted(scene: Scene) -> tuple[str, list[str]]:
     """The sentence that asks, and the passage around it; an earlier long message if there is none."""
     every = [cue("extract.label").sub("", each) for each in sentences(scene.question[:_DOCUMENT])]
-    asking = [
-        each
-        for each in (*every[-1:], *every[:1])
-        if cue("extract.asking").search(each) or cue("extract.summary").search(each)
-    ]
+    asks, sums, bound = cue("extract.asking").search, cue("extract.summary").search, cue("extract.bound").search
+    asking = [each for each in (*every[-1:], *every[:1]) if asks(each) or sums(each)]
     asked = (asking or every or [""])[0]
-    passage = [
-        each for each in every if each != asked and not (cue("extract.bound").search(each) and len(each) < _SHORT)
-    ]
+    passage = [each for each in every if each != asked and not (bound(each) and len(each) < _SHORT)]
     head, colon, tail = asked.replace("：", ":").partition(":")
     if colon and len(tail) > 8 and cue("extract.summary").search(head):
         return head, [tail.strip(), *passage]
@@ -146,15 +141,15 @@ def bridged(asked: str) -> str:
 
 def _best(asked: str, source: list[str]) -> tuple[str, float]:
     """The sentence that covers most of the question; of amounts, its neighbour too if that is as good."""
-    scores = _scores(asked, source)
-    at = scores.index(max(scores))
-    near_by = [place for place in (at + 1, at - 1) if 0 <= place < len(scores) and scores[place] > _EQUAL * scores[at]]
+    found = scores(asked, source)
+    at = found.index(max(found))
+    near_by = [place for place in (at + 1, at - 1) if 0 <= place < len(found) and found[place] > _EQUAL * found[at]]
     several = near_by[:1] if label("extract.kernels", asked) == "amounts" else []
     gap = "" if source[at].endswith("。") else " "
-    return gap.join(source[place] for place in sorted([at, *several])), scores[at]
+    return gap.join(source[place] for place in sorted([at, *several])), found[at]
 
 
-def _scores(asked: str, source: list[str]) -> list[float]:
+def scores(asked: str, source: list[str]) -> list[float]:
     near = {word: _known().get(word, (word,))[0] for word in _spoken(asked)}
     bags = [_bag(sentence) | _kinds(asked, sentence) for sentence in source]
     seen = Counter(word for bag in bags for word in near if word in bag or near[word] in bag)
@@ -209,7 +204,7 @@ def _kinds(asked: str, sentence: str) -> set[str]:
     return found
 
 
-def _kernel(scene: Scene, asked: str, sentence: str) -> str:
+def kernel(scene: Scene, asked: str, sentence: str) -> str:
     """The word that answers: who a name, when a time or date, how many a number, where a place."""
     evidence = Evidence(sentence, scene.prompt.today)
     kind = label("extract.kernels", asked)

@@ -18,7 +18,7 @@ from .identity import identity
 from .knowledge import knowledge
 from .recall import noted, recall
 from .rewriting import rewriting
-from .scene import Draft, Faculty, Scene
+from .scene import Faculty
 from .seeing import seen
 from .units import units
 
@@ -43,8 +43,3 @@ PLAIN: tuple[Faculty, ...] = (
 KNOWING = tuple(
     faculty for faculty in PLAIN if faculty is not fallback
 )  # those that speak only when they have an answer
-
-
-def first(scene: Scene, faculties: tuple[Faculty, ...]) -> Draft | None:
-    """The first answer anyone has."""
-    return next((draft for faculty in faculties if (draft := faculty(scene)) is not None), None)

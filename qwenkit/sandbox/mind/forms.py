@@ -60,17 +60,13 @@ class Form:
         asked = set(words(question)) - _NO_MATTER
         told = [line for line in self.lines[1:] if "  " in line or _FIELD.fullmatch(line)]
         meant = [label for label in self.fields if meanings(label) & meanings(question)]
-        shared = [
-            (
-                2 * any(row[0] in line for row in named)
-                + any(line.startswith(label) for label in meant)
-                + len(asked & set(words(line.replace("No.", "number")))),
-                -at,
-                line,
-            )
-            for at, line in enumerate(told)
-        ]
-        score, _, nearest = max(shared, default=(0, 0, ""))
+
+        def shared(line: str) -> int:
+            titled = 2 * any(row[0] in line for row in named) + any(line.startswith(label) for label in meant)
+            return titled + len(asked & set(words(line.replace("No.", "number"))))
+
+        nearest = max(told, key=shared, default="")
+        score = shared(nearest)
         totals = [line for line in told if line.lower().startswith(("total", "合计"))]
         return nearest if score else totals[0] if totals and cue("see.total").search(question) else ""
 

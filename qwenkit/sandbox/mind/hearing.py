@@ -7,6 +7,7 @@ from typing import Any
 from .cues import cue
 from .extract import documented
 from .scene import Draft, Scene
+from .weave import plain
 
 _LANGUAGES = {"en": ("English", "英语"), "zh": ("Chinese", "中文")}
 
@@ -29,12 +30,11 @@ def heard(scene: Scene, sounds: list[Any]) -> Draft | None:
 
 
 def _told(scene: Scene, sound: Any, asked: str) -> str:
-    from .weave import plain
-
     def say(rule: str, **slots: str) -> str:
-        return plain((scene.book(scene.form(rule), **slots),))
+        return plain(scene.say(rule, **slots).parts)
 
-    seconds, speech = f"{sound.seconds:.1f}", f"{_speech(sound):.1f}"
+    seconds, speech = f"{sound.seconds:.1f}", f"{sum(end - begin for begin, end in sound.segments) / 1000:.1f}"
+    level, pitch = f"{sound.level_db:.0f}", f"{sound.pitch_hz:.0f}"
     if asked == "speakers" and (voices := {each.voice for each in sound.sentences}):
         return say("hear.speakers" if len(voices) > 1 else "hear.alone", value=str(len(voices)))
     if asked == "length":
@@ -43,18 +43,11 @@ def _told(scene: Scene, sound: Any, asked: str) -> str:
         names = _LANGUAGES.get(sound.language, (sound.language, sound.language))
         return say("hear.tongue", value=names[scene.language == "zh"])
     if asked == "level":
-        pitch = f"{sound.pitch_hz:.0f}"
-        return say("hear.level" if sound.pitch_hz else "hear.unpitched", value=f"{sound.level_db:.0f}", other=pitch)
+        return say("hear.level" if sound.pitch_hz else "hear.unpitched", value=level, other=pitch)
     if not sound.segments:
-        return say("hear.silent", first=seconds, value=f"{sound.level_db:.0f}")
+        return say("hear.silent", first=seconds, value=level)
     if not sound.text:
         return say("hear.unknown", value=speech, first=seconds)
     if asked == "words":
         return say("hear.words", value=sound.text)
-    return say(
-        "hear.all", value=sound.text, first=speech, second=f"{sound.level_db:.0f}", other=f"{sound.pitch_hz:.0f}"
-    )
-
-
-def _speech(sound: Any) -> float:
-    return float(sum(end - begin for begin, end in sound.segments)) / 1000
+    return say("hear.all", value=sound.text, first=speech, second=level, other=pitch)

@@ -1,6 +1,4 @@
-"""Who am I? The mind never pretends to be Qwen: it is the qwenkit sandbox and says so, in the language of the
-question.
-"""
+"""Who am I? The mind never pretends to be Qwen: it is the sandbox and says so, in the language of the question."""
 
 from __future__ import annotations
 

@@ -10,19 +10,18 @@ from typing import Any
 
 from .arithmetic import arithmetic
 from .creative import creative
-from .cues import cue
+from .cues import cue, group
 from .dates import dates
 from .evidence import Evidence
-from .extract import _documents as documents
-from .extract import _facts as facts
-from .faculties import KNOWING, PLAIN, first
+from .extract import documents, facts
+from .faculties import KNOWING, PLAIN
 from .fallback import understood
 from .forms import Form, tallied
 from .knowledge import knowledge
 from .library import lexicon
 from .meaning import split_name
 from .reading import LONG, language, sentences
-from .scene import Draft, Scene
+from .scene import Draft, Scene, first
 from .schema import Filler
 from .style import Style
 from .units import units
@@ -179,7 +178,7 @@ def _keys(scene: Scene) -> dict[str, dict[str, Any]]:
             pairs = re.findall(r"[\"']?(\w+)[\"']?\s*:\s*([\[{]?[^,}]*)", skeleton[0])
             return {key: _suggested(key, sample) for key, sample in pairs[:_MOST_KEYS]}
         for found in cue("json.keys").finditer(text):
-            row = re.sub(r"和|、|以及", ",", next(group for group in found.groups() if group))
+            row = re.sub(r"和|、|以及", ",", group(found))
             named = [pair for pair in cue("json.key").findall(row) if pair[0].lower() not in lexicon()["not_keys"]]
             if named:
                 return {key: _suggested(key, hint) for key, hint in named[:_MOST_KEYS]}
@@ -195,11 +194,8 @@ def _suggested(key: str, sample: str) -> dict[str, Any]:
         return {"type": "boolean"}
     if cue("json.whole").search(spoken) or re.search(r"\b(int|integer)\b|整数", sample) or sample.strip().isdecimal():
         return {"type": "integer"}
-    return {
-        "type": "number"
-        if cue("json.figure").search(spoken) or re.search(r"\b(number|float)\b|数字", sample)
-        else "string"
-    }
+    figure = cue("json.figure").search(spoken) or re.search(r"\b(number|float)\b|数字", sample)
+    return {"type": "number" if figure else "string"}
 
 
 def _value(scene: Scene, key: str, rule: dict[str, Any], evidence: Evidence) -> Any:
@@ -207,9 +203,8 @@ def _value(scene: Scene, key: str, rule: dict[str, Any], evidence: Evidence) -> 
     if cue("json.answer").search(name):
         return _answer(scene)
     if cue("json.sentiment").search(name):
-        return (
-            Evidence(scene.question, evidence.today).find(key, {"enum": ["positive", "negative"]}, set()) or "neutral"
-        )
+        choices = {"enum": ["positive", "negative"]}
+        return Evidence(scene.question, evidence.today).find(key, choices, set()) or "neutral"
     if re.fullmatch(r"language|语言", name, re.IGNORECASE):
         return {"en": "English", "zh": "Chinese"}[language(scene.question)]
     if cue("json.topic").search(name):

@@ -1,5 +1,4 @@
-"""A small shelf of facts: what a beginner asks a language model first. Nothing else is known, and nothing is looked
-up.
+"""A small shelf of facts: what a beginner asks a language model first. Nothing else is known, nothing looked up.
 
 A fact is found by its keys. `sky blue` wants both words in the question, `tomato/西红柿` either; a key that begins with
 `=` counts only in a question that asks what something is; `!` marks what changes by the day.

@@ -11,7 +11,7 @@ from qwenkit.sandbox import hues, wishes
 from qwenkit.sandbox.shapes import Box, Shape
 from qwenkit.sandbox.sights import KINDS, counted, inventory, light, listed, shares
 
-from .cues import cue, label
+from .cues import cue, group, label
 from .scene import Draft, Scene
 
 SCALE = 1000  # of relative places
@@ -35,9 +35,7 @@ def wanted(scene: Scene) -> tuple[list[tuple[str, str]], list[str]]:
     pairs = [pair for pair in things if pair[0] in KINDS]
     if not pairs:
         pairs = [("", colour) for colour in wishes.colours_in(brief)[:1]]
-    written = (
-        "\n" in str(getattr(scene.seen[-1], "text", "")) if scene.seen else False
-    )  # what is named may be a word there
+    written = "\n" in str(getattr(scene.seen[-1], "text", "")) if scene.seen else False  # it may be a word there
     strange = [] if written else [kind for kind, _ in things if kind not in KINDS]
     return list(dict.fromkeys(pairs)), list(dict.fromkeys(strange))
 
@@ -45,9 +43,8 @@ def wanted(scene: Scene) -> tuple[list[tuple[str, str]], list[str]]:
 def rows(scene: Scene, sights: list[Any]) -> Draft:
     """The shapes as JSON, each kind with its colour and how many there are."""
     named = "color" if "color" in scene.brief.lower() else "colour"
-    groups = Counter(
-        (_kind(each.kind, scene), hues.named(each.colour, scene.language)) for each in _shapes(scene, sights)
-    )
+    shapes = _shapes(scene, sights)
+    groups = Counter((_kind(each.kind, scene), hues.named(each.colour, scene.language)) for each in shapes)
     told = [{"shape": kind, named: colour, "count": many} for (kind, colour), many in groups.items()]
     whole = (scene.prompt.response_format or {}).get("type") == "json_object"
     return as_json({"shapes": told} if whole else told, scene)
@@ -126,7 +123,7 @@ def how_many(scene: Scene, sights: list[Any]) -> Draft | None:
         return scene.say("see.hued.many", value=str(len(sights[-1].colours)), told=shares(sights[-1], scene.language))
     if not kinds:
         noun = cue("see.noun").search(scene.brief) if not sights[-1].text else None
-        return _unnamed(scene, next(filter(None, noun.groups()))) if noun else None
+        return _unnamed(scene, group(noun)) if noun else None
     totals = [sum(sight.count(*pair) for sight in sights) for pair in kinds]
     if scene.asks("see.not"):
         totals, kinds = [sum(sight.count() for sight in sights) - sum(totals)], [("", "")]
@@ -145,8 +142,13 @@ def _unnamed(scene: Scene, what: str) -> Draft:
     return scene.say("see.unknown", subject=what, told=sights_told(scene))
 
 
+def pictures(scene: Scene) -> list[Any]:
+    """Pictures, and of films the frame in the middle."""
+    return [getattr(each, "middle", each) for each in scene.seen if hasattr(each, "shapes") or hasattr(each, "middle")]
+
+
 def sights_told(scene: Scene) -> str:
-    sight = getattr(scene.seen[-1], "middle", scene.seen[-1])
+    sight = pictures(scene)[-1]
     return inventory(sight, scene.language) or shares(sight, scene.language)
 
 
@@ -155,9 +157,8 @@ def whether(scene: Scene, sights: list[Any]) -> Draft | None:
     pairs, strange = wanted(scene)
     zh, sight = scene.language, sights[-1]
     if scene.asks("see.ground") and pairs:
-        return _verdict(
-            scene, pairs[0][1] == sight.background, scene.say("see.behind", value=hues.named(sight.background, zh))
-        )
+        behind = scene.say("see.behind", value=hues.named(sight.background, zh))
+        return _verdict(scene, pairs[0][1] == sight.background, behind)
     if not pairs:
         return _unknown(scene, strange) if strange else None
     counts = [sum(each.count(*pair) for each in sights) for pair in pairs]

@@ -48,10 +48,8 @@ def following(language: str, said: str) -> list[tuple[str, float]]:
     for start in range(len(before)):
         for token, count in counts.get(before[start:], {}).items():
             mixed[token] = mixed.get(token, 0.0) + count * _LONGER ** (len(before) - start - 1)
-    ranked = sorted(
-        (mixed or {token: float(n) for token, n in counts[("",)].items()}).items(), key=lambda each: (-each[1], each[0])
-    )
-    return ranked[:_WIDTH]
+    mixed = mixed or {token: float(n) for token, n in counts[("",)].items()}
+    return sorted(mixed.items(), key=lambda each: (-each[1], each[0]))[:_WIDTH]
 
 
 def knows(language: str, said: str) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from qwenkit.catalogue import tokens
 
-from .cues import cue, label
+from .cues import cue, group, label
 from .evidence import Evidence
 from .library import lexicon
 from .reading import language
-from .scene import Draft, Scene
+from .scene import Draft, Scene, first
 
 _LONGEST = 4000
 _QUOTES = " \"'“”「」『』‘’`"
@@ -39,17 +39,16 @@ def rewriting(scene: Scene) -> Draft | None:
     if scene.asks("code.asked") and scene.asks("code.wanted"):
         return None
     attempts = (_translate, _letters, _counted, _changed, _said, _classified, _collected)
-    fitting = attempts if len(scene.question) <= _LONGEST else (_said,)
-    return next((draft for attempt in fitting if (draft := attempt(scene))), None)
+    return first(scene, attempts if len(scene.question) <= _LONGEST else (_said,))
 
 
 def _material(scene: Scene) -> str:
     """The words an instruction is about: quoted, after a colon or a line break, else those at its end."""
     quoted = Evidence(scene.question, scene.prompt.today).quoted()
+    if quoted:
+        return quoted[0]
     found = re.search(cue("rewrite.material").pattern, scene.question, re.IGNORECASE | re.DOTALL)
-    return (
-        quoted[0] if quoted else next((group.strip(_QUOTES) for group in found.groups() if group), "") if found else ""
-    )
+    return next((each.strip(_QUOTES) for each in found.groups() if each), "") if found else ""
 
 
 def _said(scene: Scene) -> Draft | None:
@@ -129,7 +128,7 @@ def _classified(scene: Scene) -> Draft | None:
     known = next((row for name, row in lexicon()["classes"].items() if re.search(name, both, re.IGNORECASE)), None)
     if not found or not (offered or known):
         return None
-    listed = next(filter(None, offered.groups())) if offered else ""
+    listed = group(offered) if offered else ""
     classes = [each for each in _BETWEEN_CLASSES.split(listed) if each] or (known or {})[language(scene.question)]
     text = scene.question.replace(offered[0], " ", 1) if offered else scene.question
     unsure = [each for each in classes if each.lower() in lexicon()["unsure"]]
@@ -143,6 +142,6 @@ def _classified(scene: Scene) -> Draft | None:
 def _collected(scene: Scene) -> Draft | None:
     """All values of a kind: email addresses, dates, names."""
     found = scene.asks("rewrite.collect")
-    kind = label("evidence.hints", next(filter(None, found.groups()))) if found else ""
+    kind = label("evidence.hints", group(found)) if found else ""
     values = Evidence(scene.question[found.end() :], scene.prompt.today).all(kind, "") if found and kind else []
     return Draft((("、" if scene.language == "zh" else ", ").join(dict.fromkeys(values)),)) if values else None

@@ -1,11 +1,9 @@
-"""The scene an answer is given in: the question, what surrounds it, how to answer, and the notes taken while
-thinking.
-"""
+"""The scene an answer is given in: the question, what surrounds it, how to answer, and notes taken while thinking."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,6 +73,11 @@ class Scene:
 
 
 Faculty = Callable[[Scene], Draft | None]
+
+
+def first(scene: Scene, faculties: Iterable[Callable[..., Draft | None]], *more: str) -> Draft | None:
+    """The first answer anyone has."""
+    return next((draft for faculty in faculties if (draft := faculty(scene, *more)) is not None), None)
 
 
 def written(percept: Any, language: str) -> str:

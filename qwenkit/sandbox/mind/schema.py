@@ -24,6 +24,7 @@ _FULL_DEPTH = 4  # deeper down only what is required is filled, and branches tha
 _DEEPEST = 24
 _MOST_TRIES = 40
 _MOST_ITEMS = 400
+_ENDS = (("min", 0), ("max", _MOST_ITEMS))
 _SHAPES = {
     "object": ("properties", "required", "additionalProperties", "minProperties"),
     "array": ("items", "prefixItems", "minItems", "uniqueItems"),
@@ -36,8 +37,7 @@ NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError,
 
 
 class Filler:
-    """Fills one root schema from texts, the first that says something about a field; `answer` is for the field that
-    is the answer itself."""
+    """Fills one root schema from texts, the first that says something about a field; `answer` fills the answer."""
 
     def __init__(
         self,
@@ -87,9 +87,8 @@ class Filler:
         if "const" in flat:
             yield flat["const"]
         elif flat.get(branching):
-            yield from self._of_branches(
-                {name: rule for name, rule in flat.items() if name != branching}, flat[branching], key, depth, salt
-            )
+            base = {name: rule for name, rule in flat.items() if name != branching}
+            yield from self._of_branches(base, flat[branching], key, depth, salt)
         elif flat.get("enum"):
             yield from _turned(_unsure_first(flat["enum"]), salt)
         else:
@@ -211,14 +210,8 @@ class Filler:
 
     def _array(self, flat: Schema, key: str, depth: int, salt: int) -> list[Any]:
         """Items the prompt names, and only as many more as are asked for. `salt` makes the list a different one."""
-        prefix, items, unique = (
-            list(flat.get("prefixItems", ())),
-            flat.get("items", True),
-            bool(flat.get("uniqueItems")),
-        )
-        low, high = (
-            int(min(flat.get(name, usual), _MOST_ITEMS)) for name, usual in (("minItems", 0), ("maxItems", _MOST_ITEMS))
-        )
+        prefix, items, unique = list(flat.get("prefixItems", ())), flat.get("items", True), flat.get("uniqueItems")
+        low, high = (int(min(flat.get(f"{end}Items", usual), _MOST_ITEMS)) for end, usual in _ENDS)
         shallow = depth < _FULL_DEPTH
         fresh = salt == 0 and not prefix and shallow and not self._refers_back(items)
         values = self._gathered(items, key)[:high] if fresh else []
@@ -236,11 +229,7 @@ class Filler:
         seen = set(map(canonical, taken))
         tries = (self._value(rule, key, depth + 1, turn) for turn in range(salt, salt + len(taken) + 30))
         first = next(tries)
-        return (
-            first
-            if canonical(first) not in seen
-            else next((each for each in tries if canonical(each) not in seen), first)
-        )
+        return next((each for each in chain((first,), tries) if canonical(each) not in seen), first)
 
     def _gathered(self, items: Any, key: str) -> list[Any]:
         """As many items as the prompt names: objects from one clause each, texts from a list, others by kind."""
@@ -269,9 +258,8 @@ class Filler:
         for source in () if self._inner else self._sources:
             fillers = [Filler(self._root, clause, inner=True) for clause in source.clauses()]
             values = [filler.item(items, "", len(properties)) for filler in fillers]
-            most = max(
-                (filler._hits for filler in fillers if filler._guessed), default=0
-            )  # "total: 9" is no line of it
+            # The most that any clause has filled: "total: 9" is no line of it.
+            most = max((filler._hits for filler in fillers if filler._guessed), default=0)
             kept = [not filler._guessed or filler._hits == most for filler in fillers]
             values = [each for each, keep in zip(values, kept, strict=True) if keep and each is not None]
             if values:

@@ -19,17 +19,15 @@ from .cues import cue
 from .extract import documented
 from .forms import Form
 from .hearing import heard
-from .looking import said
+from .looking import pictures, said
 from .scene import Draft, Scene
 
 
 def grounded(scene: Scene) -> Draft | None:
-    """Places are JSON in themselves, whatever else is said of JSON, and so is a list of shapes; only a schema goes
-    before.
-    """
+    """Places are JSON in themselves, whatever is said of JSON, and so are lists of shapes; only schemas go before."""
     form = scene.prompt.response_format or {}
     json = scene.shown and scene.asks("json.wish")
-    sights = [] if form.get("type") == "json_schema" or not (json or scene.asks("see.boxes")) else _sights(scene)
+    sights = [] if form.get("type") == "json_schema" or not (json or scene.asks("see.boxes")) else pictures(scene)
     if not sights or not _meant(scene, sights):
         return None
     if scene.asks("see.boxes"):
@@ -46,14 +44,9 @@ def _meant(scene: Scene, sights: list[Any]) -> bool:
     return scene.shown or bool(scene.asks("see.about") or looking.wanted(scene)[0] or lines)
 
 
-def _sights(scene: Scene) -> list[Any]:
-    """Pictures, and of films the frame in the middle."""
-    return [getattr(each, "middle", each) for each in scene.seen if hasattr(each, "shapes") or hasattr(each, "middle")]
-
-
 def seen(scene: Scene) -> Draft | None:
     """Pictures go before sounds; a question that is about neither goes to the other faculties, unless they are new."""
-    sights = _sights(scene)
+    sights = pictures(scene)
     if not sights:
         return heard(scene, scene.seen) if scene.seen and not scene.voiced else None
     if not _meant(scene, sights):

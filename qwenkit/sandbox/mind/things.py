@@ -1,5 +1,5 @@
-"""Things a text names, by kind: addresses, dates, people, places, titles. Each kind is a method; its name is what a
-field's name, format or description is taken for (`evidence.hints`).
+"""Things a text names, by kind: addresses, dates, people, places, titles. A kind is a cue or, where that is not
+enough, a method; its name is what a field's name, format or description is taken for (`evidence.hints`).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import datetime
 import re
 
 from . import dates, expression
-from .cues import cue
+from .cues import cue, group
 from .library import lexicon
 from .meaning import countries, place_pattern, places
 from .reading import sentences
@@ -30,15 +30,7 @@ class Things:
         return "\n".join(each for each in sentences(self.text) if each[-1] not in ASKS)
 
     def quoted(self, key: str = "") -> list[str]:
-        return [
-            next(group for group in found.groups() if group) for found in cue("evidence.quoted").finditer(self.text)
-        ]
-
-    def emails(self, key: str = "") -> list[str]:
-        return cue("evidence.email").findall(self.text)
-
-    def urls(self, key: str = "") -> list[str]:
-        return cue("evidence.url").findall(self.text)
+        return [group(found) for found in cue("evidence.quoted").finditer(self.text)]
 
     def dates(self, key: str = "") -> list[str]:
         return [date.isoformat() for date in dates.found(self.text, self.today)]
@@ -48,15 +40,6 @@ class Things:
 
     def units(self, key: str = "") -> list[str]:
         return cue("evidence.unit").findall(self.text.lower())
-
-    def tickers(self, key: str = "") -> list[str]:
-        return re.findall(r"(?<![A-Za-z])[A-Z]{2,5}(?![A-Za-z])", self.text)
-
-    def codes(self, key: str = "") -> list[str]:
-        return cue("evidence.code").findall(self.text)
-
-    def languages(self, key: str = "") -> list[str]:
-        return [found[0] for found in cue("evidence.language").finditer(self.text)]
 
     def currencies(self, key: str = "") -> list[str]:
         codes = {found.start(): found[0] for found in re.finditer(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z-])", self.text)}
@@ -74,10 +57,8 @@ class Things:
     def names(self, key: str = "") -> list[str]:
         """Capitalised words that are no places and no common words, and Chinese names by their surnames."""
         common = set(lexicon()["not_names"])
-        latin = [
-            " ".join(word for word in found.split() if word.lower() not in common)
-            for found in cue("evidence.name").findall(self.text)
-        ]
+        found = (each.split() for each in cue("evidence.name").findall(self.text))
+        latin = [" ".join(word for word in each if word.lower() not in common) for each in found]
         people = [name for name in latin if name and name.lower() not in places()]
         return list(dict.fromkeys([*people, *cue("evidence.chinese_name").findall(self.text)]))
 
@@ -85,14 +66,12 @@ class Things:
         """Places in order; those that follow "from" or "to" if the field's name says so."""
         origin = re.search(r"from|origin|depart|source|start|出发", key, re.IGNORECASE)
         goal = re.search(r"^to$|_to\b|dest|arriv|target|目的", key, re.IGNORECASE)
-        word = (
-            r"(?:from|从)" if origin else r"(?:\bto|到|去|飞往)" if goal else r"(?:\b(?:in|at|for|near|from|to|of)\b)"
-        )
+        after = r"(?:\bto|到|去|飞往)" if goal else r"(?:\b(?:in|at|for|near|from|to|of)\b)"
+        word = r"(?:from|从)" if origin else after
         known = list(place_pattern().finditer(self.text))
         if origin or goal:
-            known = [
-                found for found in known if re.search(word + r"\s*$", self.text[: found.start()][-9:], re.IGNORECASE)
-            ]
+            led = re.compile(rf"{word}\s*$", re.IGNORECASE).search
+            known = [found for found in known if led(self.text[: found.start()][-9:])]
         country, town = (re.search(words, key.lower()) for words in ("countr|国家", r"\bcit|town|城市"))
         if known:
             found_ = dict.fromkeys(places()[found[0].lower()] for found in known)
@@ -114,14 +93,8 @@ class Things:
         rows = [next(filter(None, each)) for each in cue("evidence.maker").findall(self.text)]
         return [name for row in rows for name in (cue("evidence.glue").split(row) if key.endswith("s") else [row])]
 
-    def phones(self, key: str = "") -> list[str]:
-        return cue("evidence.phone").findall(self.text)
-
     def companies(self, key: str = "") -> list[str]:
         return [next(filter(None, each)).strip() for each in cue("evidence.company").findall(self.text)]
-
-    def streets(self, key: str = "") -> list[str]:
-        return cue("evidence.street").findall(self.text)
 
     def queries(self, key: str = "") -> list[str]:
         """What a search or a message is about: quoted words, or the prompt without its command."""

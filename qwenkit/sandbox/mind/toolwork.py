@@ -73,14 +73,10 @@ def _wanted(scene: Scene, choice: str | dict[str, Any]) -> list[Call]:
 def _ranked(scene: Scene) -> list[tuple[float, dict[str, Any]]]:
     """Tools that share enough with the prompt, best first, each for words no better tool has explained."""
     said = _said(scene)
-    scored = sorted(
-        ((_score(each, said), -at, each) for at, each in enumerate(_functions(scene))),
-        key=lambda row: row[:2],
-        reverse=True,
-    )
+    scored = [(_score(each, said), each) for each in _functions(scene)]
     ranked: list[tuple[float, dict[str, Any]]] = []
     explained: set[str] = set()
-    for score, _, function in scored:
+    for score, function in sorted(scored, key=lambda row: -row[0]):
         own = _core(function) & said - explained
         if score >= _ENOUGH and (own or not ranked):
             ranked.append((score, function))
@@ -153,8 +149,8 @@ def _calls(scene: Scene, function: dict[str, Any], forced: bool) -> list[Call]:
     if missing:
         return []
     each = [key for key in arguments if any(word in split_name(key).lower() for word in _EACH)]
-    finder = evidence.tickers if each and re.search("symbol|ticker", each[0]) else evidence.places
-    values = finder(each[0]) if len(each) == 1 else []
+    kind = "tickers" if each and re.search("symbol|ticker", each[0]) else "places"
+    values = evidence.all(kind, each[0]) if len(each) == 1 else []
     several = [{**arguments, each[0]: value} for value in values] if values and arguments[each[0]] in values else []
     return [Call(function["name"], json.dumps(one, ensure_ascii=False)) for one in several or [arguments]]
 

@@ -1,0 +1,1 @@
+"""Applications of Model Studio: agents and workflows, called by their id."""

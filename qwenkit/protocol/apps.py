@@ -119,7 +119,7 @@ def _rag(options: Mapping[str, Any]) -> dict[str, Any]:
     bases = options.get("knowledge")
     if bases is not None:
         every = bases if isinstance(bases, list | tuple) else [bases]
-        rag["pipeline_ids"] = [*rag.get("pipeline_ids", []), *(str(getattr(each, "id", each)) for each in every)]
+        rag["pipeline_ids"] = [*rag.get("pipeline_ids", []), *map(_base, every)]
     for name, most in MOST.items():
         listed = rag.get(name, [])
         if isinstance(listed, str | Mapping) or not isinstance(listed, Iterable):
@@ -138,3 +138,10 @@ def _rag(options: Mapping[str, Any]) -> dict[str, Any]:
 def incremental(body: Mapping[str, Any]) -> bool:
     """Whether the frames of this answer bring what is new; else each repeats all that was said."""
     return bool(body["parameters"].get("incremental_output"))
+
+
+def _base(given: Any) -> str:
+    found = getattr(given, "id", given)
+    if not isinstance(found, str) or not found:
+        raise ConfigError(f"knowledge cannot be {given!r:.60}", hint="pass a base (qwen.knowledge.get(…)) or its id")
+    return found

@@ -99,6 +99,17 @@ async def test_a_changed_file_takes_the_place_of_what_it_was(qwen: Any, record: 
     await done(base.delete())
 
 
+async def test_files_that_cannot_be_parsed_do_not_pile_up(qwen: Any, record: Any, tmp_path: Path):
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+    for _ in range(2):
+        with pytest.raises(TaskFailed, match="no file can be used"):
+            await done(qwen.knowledge.create("none", [tmp_path / "broken.pdf"], **record))
+        found = await done(qwen.knowledge.files(name="broken"))
+    assert len([each for each in found if each.name == "broken.pdf"]) <= 1
+    for each in found:
+        await done(qwen.knowledge.delete_file(each))
+
+
 async def test_a_base_that_nobody_remembers_is_known_by_its_documents(qwen: Any, record: Any, tmp_path: Path):
     base = await done(qwen.knowledge.create("known", [DATA / "town"], **record))
     added = await done(base.add([DATA / "town"], record=tmp_path / "another.jsonl", progress=False))

@@ -82,6 +82,7 @@ def test_a_stream_asks_for_what_is_new():
         ("q", {"rag_options": {"tags": ["a"]}}, "none is named"),
         ("q", {"rag_options": {"session_file_ids": ["file_1"]}}, "file_session_"),
         ("q", {"rag_options": ["kb"]}, "it is a dict"),
+        ("q", {"knowledge": 3}, "knowledge cannot be 3"),
         ("q", {"rag_options": {"pipeline_ids": ["kb"], "file_id": ["x"]}}, "did you mean 'file_ids'"),
     ],
 )

@@ -185,7 +185,7 @@ def _sent(core: Core, way: Way, stage: Stage, record: Record, tags: list[str]) -
 
 
 def _known(way: Way, id: str) -> Flow[KnowledgeFile | None]:
-    """The file of this id, if the service still has it in good order."""
+    """The file of this id, if the service still has it in good order. One it could not parse goes, to be sent anew."""
     if not id:
         return None
     try:
@@ -194,6 +194,8 @@ def _known(way: Way, id: str) -> Flow[KnowledgeFile | None]:
         if gone.status in (401, 403) or (gone.status or 500) >= 500:
             raise
         return None
+    if found.failed:
+        yield from way.delete_file(id)
     return None if found.failed or not found.id else found
 
 

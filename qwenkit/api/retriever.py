@@ -7,6 +7,7 @@ already is not embedded again, see `qwenkit.api.adding`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePath
@@ -47,7 +48,7 @@ _ACCIDENT = 0.2  # of a query's words, or less: found by them for another reason
 _PAGE = 500  # chunks read at once where all are wanted
 
 
-class ShelfCalls(GroundingCalls):
+class ShelfCalls(GroundingCalls, ABC):
     """The calls of both flavours."""
 
     _core: Core
@@ -61,9 +62,9 @@ class ShelfCalls(GroundingCalls):
                 store.close()
                 raise
 
+    @abstractmethod
     def _there(self, flow: Flow[T]) -> Any:
         """Run a flow of the store's, by a driver of its own where the store is another machine."""
-        raise NotImplementedError
 
     def _kept(self, flow: Flow[T]) -> Flow[T]:
         result: T
@@ -325,6 +326,7 @@ def Retriever(  # noqa: N802 - it gives a thing, and reads as one
     dimensions: int = 0,
     size: int | None = None,
     overlap: int | None = None,
+    **unknown: Any,
 ) -> Any:
     """A shelf of documents to search, blocking or (of `qwen.aio`) awaited.
 
@@ -337,9 +339,9 @@ def Retriever(  # noqa: N802 - it gives a thing, and reads as one
 
     core = getattr(qwen, "_core", None)
     if not isinstance(core, Core):
-        raise ConfigError(
-            f"a {type(qwen).__name__} is no client", hint="qk.Retriever(qwen, …) or qk.Retriever(qwen.aio, …)"
-        )
+        hint = "qk.Retriever(qwen, …) or qk.Retriever(qwen.aio, …)"
+        raise ConfigError(f"a {type(qwen).__name__} is no client", hint=hint)
+    checked.refuse_unknown(unknown, ("where", "model", "dimensions", "size", "overlap"), "Retriever", {})
     checked.Range(0, 8192, "0 is the model's own", whole=True).check("dimensions", dimensions)
     cutting(size, overlap)
     kept, root = store(where)

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from qwenkit.types._shown import Shown
-from qwenkit.types.reply import Receipt, _plain
+from qwenkit.types.reply import Paid, Receipt, Sent
 from qwenkit.types.usage import Usage
 
 _MARK = re.compile(r"\s*<ref>\[(\d+)\]</ref>")
@@ -122,7 +122,7 @@ class AppPiece(msgspec.Struct, gc=False, repr_omit_defaults=True):
         return self.thought or self.step
 
 
-class AppReply(Shown):
+class AppReply(Paid, Sent, Shown):
     """A finished answer of an application. `print(reply)` gives its text, a cell that ends in it a card."""
 
     def __init__(self, **told: Any) -> None:
@@ -169,22 +169,6 @@ class AppReply(Shown):
         shares = self.models if len(self.models) > 1 else {}
         total = prompt + completion
         return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=total, shares=shares)
-
-    @property
-    def request_id(self) -> str:
-        return self.receipt.request_id
-
-    @property
-    def cost(self) -> Any:
-        """Estimated from list prices of the models that ran; plug-ins and knowledge bases may cost extra."""
-        return self.receipt.cost
-
-    @property
-    def raw(self) -> Any:
-        """The answer as the service sent it: a dict, or for a stream the list of its frames."""
-        if self.events:
-            return [_plain(event) for event in self.events]
-        return _plain(self.body) if self.body else None
 
     def __str__(self) -> str:
         return self.words

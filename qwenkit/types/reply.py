@@ -97,7 +97,22 @@ class Paid:
         return receipt.cost
 
 
-class Reply(Paid, Shown):
+class Sent:
+    """What the service sent, decoded on demand. It reads `events` and `body`, which the class it joins has."""
+
+    __slots__ = ()
+
+    @property
+    def raw(self) -> Any:
+        """The answer as the service sent it: a dict, or for a stream the list of its event dicts."""
+        events: list[bytes] = self.events  # type: ignore[attr-defined]
+        body: bytes = self.body  # type: ignore[attr-defined]
+        if events:
+            return [_plain(event) for event in events]
+        return _plain(body) if body else None
+
+
+class Reply(Paid, Sent, Shown):
     """A finished answer. `print(reply)` gives the text; a cell that ends in it shows a card."""
 
     __slots__ = (
@@ -203,13 +218,6 @@ class Reply(Paid, Shown):
     def thinking_cost(self) -> Cost | None:
         """The part of `cost` that the thinking took; None when there was none."""
         return self.receipt.thinking_cost
-
-    @property
-    def raw(self) -> Any:
-        """The answer as the service sent it: a dict, or for a stream the list of its event dicts."""
-        if self.events:
-            return [_plain(event) for event in self.events]
-        return _plain(self.body) if self.body else None
 
     def __str__(self) -> str:
         return self.text

@@ -286,7 +286,7 @@ class Link:
             self._interrupt()
             return
         page = content.get("page")
-        self.panel.send({"kind": "ack", "page": page, "number": self._next.get(page, 0) - 1})  # no more come for now
+        self.panel.send({"kind": "ack", "page": page, "number": self._next.get(page, 0) - 1})  # none follow now
         for do in (self.session.clear,) if self._taken < LEAST else (self.session.commit, self.session.respond):
             self._ask(do)
 

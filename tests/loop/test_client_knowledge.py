@@ -99,6 +99,24 @@ async def test_a_changed_file_takes_the_place_of_what_it_was(qwen: Any, record: 
     await done(base.delete())
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_tags_are_put_on_files_that_were_there_without_them(qwen: Any, record: Any, tmp_path: Path, way: str):
+    for name in ("one", "two"):  # of the same content: what one of them was must not be taken from the other
+        (tmp_path / f"{name}.txt").write_text("The kiln burns on Thursdays.", "utf-8")
+    files, how = [tmp_path / "one.txt", tmp_path / "two.txt"], {"way": way, **record}
+    await done(qwen.knowledge.create("clay", files, **how))
+    base = await done(qwen.knowledge.create("clay", files, tags=["clay"], **how))
+    names = {each.id: each.name for each in await done(base.documents())}
+    tagged = [each for each in await done(qwen.knowledge.files()) if each.id in names]
+    assert tagged
+    assert all(each.tags == ["clay"] for each in tagged)
+    (tmp_path / "one.txt").write_text("The kiln burns on Fridays.", "utf-8")
+    base = await done(qwen.knowledge.create("clay", files, tags=["clay"], **how))
+    said = [chunk.text for each in await done(base.documents()) for chunk in await done(base.chunks(each))]
+    assert sorted(said) == ["The kiln burns on Fridays.", "The kiln burns on Thursdays."]
+    await done(base.delete())
+
+
 async def test_files_that_cannot_be_parsed_do_not_pile_up(qwen: Any, record: Any, tmp_path: Path):
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
     for _ in range(2):

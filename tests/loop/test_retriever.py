@@ -415,3 +415,5 @@ def test_who_is_no_client_is_told(client: qk.Client):
         Retriever("handbook.db")  # type: ignore[call-overload]
     with pytest.raises(qk.ConfigError, match="overlap cannot be 60"):
         Retriever(client, size=100, overlap=60)
+    with pytest.raises(qk.ConfigError, match="no option 'sise' → did you mean 'size'"):
+        Retriever(client, sise=300)  # type: ignore[call-overload]

@@ -218,7 +218,7 @@ LOST += [
     "a/" + "x" * 300,
     Path("a\0b"),
     "../no where",
-    r"C:\Users\me\a b",
+    r"D:\notes\a b",
     r"docs\a.md",
     "Annual report.docx",
     "/gone/a b.txt",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from held_up_library import held_up
 from made_documents import docx, paragraph, pdf
 
 from qwenkit.sandbox.knowledge import filing, indexing, working
@@ -419,15 +420,7 @@ def test_a_small_file_that_takes_long_is_not_waited_for(library: Library, monkey
 
 
 def test_an_index_deleted_while_it_is_filled_leaves_nothing(library: Library, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(working, "SHORT", 0)
-    begun, gate, add = threading.Event(), threading.Event(), Chunks.add
-
-    def slow(self: Chunks, chunks: Any) -> None:
-        begun.set()
-        gate.wait(20)
-        add(self, chunks)
-
-    monkeypatch.setattr(Chunks, "add", slow)
+    begun, gate = held_up(monkeypatch)
     index = library.create_index("guide", [put(library, "guide.md", GUIDE)])
     job = library.submit(index.id)
     assert begun.wait(20)

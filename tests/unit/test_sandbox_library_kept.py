@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
+from held_up_library import held_up
 
 from qwenkit.sandbox import Sandbox
-from qwenkit.sandbox.knowledge import working
-from qwenkit.sandbox.knowledge.chunks import Chunks
 from qwenkit.sandbox.knowledge.library import Library
 
 GUIDE = "# Guide\n\n## Boats\n\nBoats are hired by the hour.\n\n## 失物\n\n失物在办公室保管六十天。"
@@ -58,15 +55,7 @@ def test_a_sandbox_keeps_its_library(tmp_path: Path):
 
 
 def test_a_sandbox_that_stops_over_its_work_finishes_it_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(working, "SHORT", 0)
-    begun, gate, add = threading.Event(), threading.Event(), Chunks.add
-
-    def slow(self: Chunks, chunks: Any) -> None:
-        begun.set()
-        gate.wait(20)
-        add(self, chunks)
-
-    monkeypatch.setattr(Chunks, "add", slow)
+    begun, gate = held_up(monkeypatch)
     with Sandbox(data=tmp_path / "kept.db") as box:
         shelf = library(box)
         file = put(shelf, GUIDE, 0.0)
@@ -76,7 +65,6 @@ def test_a_sandbox_that_stops_over_its_work_finishes_it_next_time(tmp_path: Path
         assert begun.wait(20)
     gate.set()
     shelf._works.wait()
-    monkeypatch.setattr(Chunks, "add", add)
     with Sandbox(data=tmp_path / "kept.db") as box:
         again = library(box)
         assert again.documents(index.id)[0].status == "RUNNING"

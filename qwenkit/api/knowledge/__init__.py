@@ -209,8 +209,9 @@ def _built(
     record = work.Record(options.get("record", _USUAL_RECORD))
     settings, timeout = {**options}, options.get("timeout")
     with watch(options.get("progress", True)) as draw:
-        there = yield from _there(road, known, building, record)
-        yield from work.uploaded(core, road, building, record, options.get("tags") or [], draw, timeout)
+        tags = options.get("tags") or []
+        there = yield from _there(road, known, building, record, tags)
+        yield from work.uploaded(core, road, building, record, tags, draw, timeout)
         work.any_left(building)
         new = [stage.id for stage in building.files if stage.stage == "parsed" and stage.id not in there]
         for stage in building.files:
@@ -224,16 +225,19 @@ def _built(
                 base, job = known.id, (yield from road.add(known.id, new, settings))
             yield from work.indexed(core, road, base, job, building, draw, timeout)
             ready = [stage for stage in building.files if stage.stage == "ready"]
-            old = {id for stage in ready for id in record.before(stage)} & there
+            kept = {stage.id for stage in building.files}  # another file may still say what this one said
+            old = ({id for stage in ready for id in record.before(stage)} & there) - kept
             if old:  # a file that has changed takes the place of what it was
                 yield from road.remove(base, sorted(old))
         draw(building)
     return building
 
 
-def _there(road: Way, known: BaseFacts | None, building: Building, record: work.Record) -> Flow[set[str]]:
+def _there(
+    road: Way, known: BaseFacts | None, building: Building, record: work.Record, tags: list[str]
+) -> Flow[set[str]]:
     """The ids of what the base has. A file that nobody remembers is known by its name, ending and size; one that is
-    remembered to have said something else is another."""
+    remembered to have said something else is another, and one without the tags makes room for one with them."""
     if known is None:
         return set()
     documents = [each for each in (yield from road.documents(known.id)) if not each.failed]
@@ -242,7 +246,10 @@ def _there(road: Way, known: BaseFacts | None, building: Building, record: work.
         stem, _, ending = stage.name.rpartition(".")
         found = like.get((stem, ending.lower(), stage.size))
         if found and not stage.error and not record.other(stage, found):
-            stage.id, stage.stage = found, "parsed"
+            if tags and not set(tags) <= set((yield from road.file(found)).tags):
+                record.was(stage, found)
+            else:
+                stage.id, stage.stage = found, "parsed"
     return {each.id for each in documents}
 
 

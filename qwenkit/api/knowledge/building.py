@@ -65,13 +65,17 @@ class Record:
         sent = [digest for digest, known in self.known.items() if known == id]
         return bool(sent) and _digest(content_of(stage.path)) not in sent
 
+    def was(self, stage: Stage, id: str) -> None:
+        """Note that this file has been that one in the cloud."""
+        self._from.setdefault(_place(stage), set()).add(id)
+
     def before(self, stage: Stage) -> set[str]:
         """What this file was in the cloud before it changed."""
         return self._from.get(_place(stage), set()) - {stage.id}
 
     def add(self, stage: Stage) -> None:
         self.known[stage.digest] = stage.id
-        self._from.setdefault(_place(stage), set()).add(stage.id)
+        self.was(stage, stage.id)
         if self._path is None:
             return
         try:
@@ -175,7 +179,7 @@ def _sent(core: Core, way: Way, stage: Stage, record: Record, tags: list[str]) -
     content = content_of(stage.path)
     stage.digest = _digest(content)
     known = yield from _known(way, record.known.get(stage.digest, ""))
-    if known is not None:
+    if known is not None and set(tags) <= set(known.tags):
         stage.id, stage.stage = known.id, "parsed" if known.parsed else "uploaded"
         return
     stage.stage = "uploading"
